@@ -1,0 +1,122 @@
+//! Class activation maps (Eq. 1): multi-scale with flips, min-max normalised, and as label maps.
+//!
+//! Order of operations and constants follow ToCo `utils/camutils.py`, which normalises by minimum and maximum where
+//! the paper's Eq. 1 prints the maximum alone.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::model::DalNet;
+use crate::resize::Resize;
+
+/// Scales of the multi-scale CAM.
+pub const SCALES: [f64; 3] = [1.0, 0.5, 1.5];
+/// Label of pixels that no loss looks at.
+pub const IGNORE: i64 = 255;
+/// Keeps the normalisation of a flat map finite.
+const NORMALISE_EPSILON: f32 = 1e-5;
+
+/// Final and auxiliary CAM `[B, C, H, W]` of a batch, each map in 0..1.
+#[derive(Debug, Clone)]
+pub struct Cams {
+    /// From the final patch tokens.
+    pub cam: Tensor<4>,
+    /// From the tokens of the auxiliary block.
+    pub auxiliary_cam: Tensor<4>,
+}
+
+/// The CAM of `images` `[B, 3, H, W]`, summed over `scales` and the larger of picture and mirror image, then
+/// normalised. Run it on a network without autodiff: a CAM is a label, not a path for gradients.
+pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64]) -> Cams {
+    assert!(!scales.is_empty(), "a CAM needs at least one scale");
+    let [_, _, height, width] = images.dims();
+    let mut sums: Option<[Tensor<4>; 2]> = None;
+    for scale in scales {
+        let size = [height, width].map(|side| (side as f64 * scale).floor() as usize);
+        let maps = flipped_cam(model, Resize::BILINEAR.apply(images.clone(), size), [height, width]);
+        sums = Some(match sums {
+            None => maps,
+            Some([cam, auxiliary]) => {
+                let [next, next_auxiliary] = maps;
+                [cam + next, auxiliary + next_auxiliary]
+            }
+        });
+    }
+    let [cam, auxiliary_cam] = sums.expect("there is at least one scale").map(min_max_normalise);
+    Cams { cam, auxiliary_cam }
+}
+
+/// Raw final and auxiliary CAM of one scale at `size`: the larger of picture and mirrored picture, negatives cut.
+fn flipped_cam(model: &DalNet, images: Tensor<4>, size: [usize; 2]) -> [Tensor<4>; 2] {
+    let [batch, _, _, _] = images.dims();
+    let features = model.encode(Tensor::cat(vec![images.clone(), images.flip([3])], 0));
+    [
+        model.classifier.score_patches(features.patch_tokens),
+        model.auxiliary_classifier.score_patches(features.block_tokens),
+    ]
+    .map(|scores| {
+        let [both, classes, _] = scores.dims();
+        let [rows, columns] = features.grid;
+        let maps = Resize::BILINEAR.apply(scores.reshape([both, classes, rows, columns]), size);
+        let mirrored = maps.clone().narrow(0, batch, batch).flip([3]);
+        maps.narrow(0, 0, batch).max_pair(mirrored).clamp_min(0.0)
+    })
+}
+
+/// Per picture and class: subtracts the minimum, divides by the remaining maximum. `[B, C, H, W]` to 0..1.
+pub fn min_max_normalise(cam: Tensor<4>) -> Tensor<4> {
+    let [batch, classes, height, width] = cam.dims();
+    let flat = cam.reshape([batch, classes, height * width]);
+    let flat = flat.clone() - flat.min_dim(2);
+    let flat = flat.clone() / (flat.max_dim(2) + NORMALISE_EPSILON);
+    flat.reshape([batch, classes, height, width])
+}
+
+/// Keeps the maps of the classes in `labels` `[B, C]` (0/1) and sets the others to 0.
+pub fn valid_cam(cam: Tensor<4>, labels: Tensor<2>) -> Tensor<4> {
+    let [batch, classes] = labels.dims();
+    cam * labels.reshape([batch, classes, 1, 1])
+}
+
+/// Where a CAM counts as background, and optionally as neither.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// At or below: background. Without [`Self::uncertain`] this is the only bound.
+    pub background: f32,
+    /// `(low, high)`: at or below `low` background, up to `high` [`IGNORE`], above foreground.
+    pub uncertain: Option<(f32, f32)>,
+}
+
+/// Turns a valid CAM `[B, C, H, W]` into labels `[B, H, W]`: 0 background, `1..=C` classes, [`IGNORE`]. Pixels outside
+/// the crop boxes `[top, bottom, left, right]` (one per picture, in pixels of the CAM) are [`IGNORE`].
+pub fn cam_to_label(cam: Tensor<4>, thresholds: Thresholds, crop_boxes: Option<&[[usize; 4]]>) -> Tensor<3, Int> {
+    let [batch, _, height, width] = cam.dims();
+    let (value, class) = cam.max_dim_with_indices(1);
+    let (value, class) = (value.squeeze_dim::<3>(1), class.squeeze_dim::<3>(1));
+    let labels = class + 1;
+    let labels = labels.mask_fill(value.clone().lower_equal_elem(thresholds.background), 0);
+    let labels = match thresholds.uncertain {
+        None => labels,
+        Some((low, high)) => labels
+            .mask_fill(value.clone().lower_equal_elem(high), IGNORE)
+            .mask_fill(value.lower_equal_elem(low), 0),
+    };
+    match crop_boxes {
+        None => labels,
+        Some(boxes) => {
+            assert_eq!(boxes.len(), batch, "one crop box for each picture of the batch");
+            let outside = outside_of(boxes, [height, width], &labels.device());
+            labels.mask_fill(outside.equal_elem(1), IGNORE)
+        }
+    }
+}
+
+/// 1 outside each box, 0 inside: `[B, H, W]`.
+fn outside_of(boxes: &[[usize; 4]], [height, width]: [usize; 2], device: &Device) -> Tensor<3, Int> {
+    let mut outside = vec![1_i32; boxes.len() * height * width];
+    for (plane, [top, bottom, left, right]) in outside.chunks_exact_mut(height * width).zip(boxes) {
+        for row in plane.chunks_exact_mut(width).take((*bottom).min(height)).skip(*top) {
+            row[(*left).min(width)..(*right).min(width)].fill(0);
+        }
+    }
+    Tensor::from_data(TensorData::new(outside, [boxes.len(), height, width]), device)
+}

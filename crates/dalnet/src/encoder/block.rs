@@ -1,0 +1,127 @@
+//! One transformer block: attention and MLP, each behind a layer norm and around a residual.
+
+use burn::module::{Module, Param};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::tensor::activation::{gelu, sigmoid, softmax};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Non-linearity of the MLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// Exact GELU (erf).
+    Gelu,
+    /// `x · sigmoid(1.702 x)`, of OpenAI's CLIP.
+    QuickGelu,
+}
+
+impl Activation {
+    fn forward(self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Gelu => gelu(x),
+            Self::QuickGelu => x.clone() * sigmoid(x * 1.702),
+        }
+    }
+}
+
+pub(super) struct BlockConfig {
+    pub(super) dim: usize,
+    pub(super) heads: usize,
+    pub(super) hidden: usize,
+    pub(super) norm_epsilon: f64,
+    pub(super) activation: Activation,
+    pub(super) layer_scale: bool,
+}
+
+impl BlockConfig {
+    pub(super) fn init(&self, device: &Device) -> Block {
+        let norm = || LayerNormConfig::new(self.dim).with_epsilon(self.norm_epsilon).init(device);
+        // DINOv2 starts its residual branches near the identity.
+        let scale =
+            || self.layer_scale.then(|| LayerScale { gamma: Param::from_tensor(Tensor::full([self.dim], 1e-5, device)) });
+        Block {
+            norm1: norm(),
+            attn: Attention {
+                qkv: LinearConfig::new(self.dim, 3 * self.dim).init(device),
+                proj: LinearConfig::new(self.dim, self.dim).init(device),
+                heads: self.heads,
+            },
+            ls1: scale(),
+            norm2: norm(),
+            mlp: Mlp {
+                fc1: LinearConfig::new(self.dim, self.hidden).init(device),
+                fc2: LinearConfig::new(self.hidden, self.dim).init(device),
+                activation: self.activation,
+            },
+            ls2: scale(),
+        }
+    }
+}
+
+/// `x + ls1(attn(norm1(x)))`, then `x + ls2(mlp(norm2(x)))`.
+#[derive(Module, Debug)]
+pub(super) struct Block {
+    norm1: LayerNorm,
+    attn: Attention,
+    ls1: Option<LayerScale>,
+    norm2: LayerNorm,
+    mlp: Mlp,
+    ls2: Option<LayerScale>,
+}
+
+impl Block {
+    /// `tokens` and result: `[B, 1 + N, D]`.
+    pub(super) fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let branch = self.attn.forward(self.norm1.forward(tokens.clone()));
+        let tokens = tokens + scaled(&self.ls1, branch);
+        let branch = self.mlp.forward(self.norm2.forward(tokens.clone()));
+        tokens + scaled(&self.ls2, branch)
+    }
+}
+
+#[derive(Module, Debug)]
+struct LayerScale {
+    gamma: Param<Tensor<1>>,
+}
+
+fn scaled(scale: &Option<LayerScale>, branch: Tensor<3>) -> Tensor<3> {
+    match scale {
+        Some(scale) => branch * scale.gamma.val().unsqueeze(),
+        None => branch,
+    }
+}
+
+#[derive(Module, Debug)]
+struct Attention {
+    qkv: Linear,
+    proj: Linear,
+    heads: usize,
+}
+
+impl Attention {
+    fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let [batch, count, dim] = tokens.dims();
+        let width = dim / self.heads;
+        let qkv = self.qkv.forward(tokens).reshape([batch, count, 3, self.heads, width]).permute([2, 0, 3, 1, 4]);
+        let part = |index: usize| qkv.clone().narrow(0, index, 1).squeeze_dim::<4>(0);
+        let query = part(0) * (width as f64).powf(-0.5);
+        let weights = softmax(query.matmul(part(1).transpose()), 3);
+        let mixed = weights.matmul(part(2));
+        self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, count, dim]))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl Mlp {
+    fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+        self.fc2.forward(self.activation.forward(self.fc1.forward(tokens)))
+    }
+}

@@ -1,0 +1,16 @@
+//! DALNet: semantic segmentation learnt from image tags (ECCV 2024, arXiv 2409.15801).
+//!
+//! The network alone: no files, no clock, no choice of device. The same code trains natively and runs in a browser.
+//! Each file is a thing of the paper and bears its name.
+//!
+//! Shapes in this crate's documentation: `B` pictures, `C` classes without background, `D` the encoder's width,
+//! `h × w` the grid of patch tokens, `N = h·w`, `H × W` pixels.
+
+pub mod cam;
+pub mod classifier;
+pub mod encoder;
+pub mod model;
+pub mod resize;
+
+pub use encoder::{Encoder, EncoderConfig, Features};
+pub use model::{DalNet, DalNetConfig, Outputs};

@@ -1,0 +1,72 @@
+//! The network: encoder, classifier, auxiliary classifier.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::classifier::Classifier;
+use crate::encoder::{Encoder, EncoderConfig, Features};
+
+/// Shape of the network.
+#[derive(Config, Debug, PartialEq)]
+pub struct DalNetConfig {
+    /// The image encoder.
+    pub encoder: EncoderConfig,
+    /// Number of classes without background, `C`.
+    pub classes: usize,
+    /// Block, counted from 0, whose raw output feeds the auxiliary classifier; 9 is the paper's 10th.
+    #[config(default = 9)]
+    pub auxiliary_block: usize,
+}
+
+impl DalNetConfig {
+    /// A network with random weights.
+    pub fn init(&self, device: &Device) -> DalNet {
+        DalNet {
+            encoder: self.encoder.init(device),
+            classifier: Classifier::new(self.encoder.dim, self.classes, device),
+            auxiliary_classifier: Classifier::new(self.encoder.dim, self.classes, device),
+            auxiliary_block: self.auxiliary_block,
+        }
+    }
+}
+
+/// DALNet; see [`DalNetConfig`].
+#[derive(Module, Debug)]
+pub struct DalNet {
+    /// The image encoder.
+    pub encoder: Encoder,
+    /// Classifies the final patch tokens.
+    pub classifier: Classifier,
+    /// Classifies the patch tokens of an intermediate block.
+    pub auxiliary_classifier: Classifier,
+    auxiliary_block: usize,
+}
+
+/// Everything one forward pass gives.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    /// The encoder's tokens.
+    pub features: Features,
+    /// Logits of the classifier `[B, C]`.
+    pub logits: Tensor<2>,
+    /// Logits of the auxiliary classifier `[B, C]`.
+    pub auxiliary_logits: Tensor<2>,
+}
+
+impl DalNet {
+    /// Runs the network on normalised `images` `[B, 3, H, W]`.
+    pub fn forward(&self, images: Tensor<4>) -> Outputs {
+        let features = self.encode(images);
+        Outputs {
+            logits: self.classifier.forward(features.patch_tokens.clone()),
+            auxiliary_logits: self.auxiliary_classifier.forward(features.block_tokens.clone()),
+            features,
+        }
+    }
+
+    /// The encoder alone, tapped at the auxiliary block.
+    pub fn encode(&self, images: Tensor<4>) -> Features {
+        self.encoder.forward(images, self.auxiliary_block)
+    }
+}
