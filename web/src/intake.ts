@@ -1,0 +1,48 @@
+import { element } from './dom.ts';
+
+/** Takes photos: dropped anywhere on the page, picked, pasted, or one of the samples. */
+export function takePhotos(onPhoto: (file: Blob, name: string) => void, onProblem: (sentence: string) => void): void {
+  const picker = element('picker', HTMLInputElement);
+  const take = (files: FileList | undefined, otherwise: string) => {
+    const file = files?.[0];
+    if (file) onPhoto(file, file.name || 'photo');
+    else onProblem(otherwise);
+  };
+
+  picker.addEventListener('change', () => {
+    const file = picker.files?.[0];
+    if (file) onPhoto(file, file.name);
+    // So that the same file can be picked again.
+    picker.value = '';
+  });
+
+  const root = document.documentElement;
+  document.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    root.classList.add('dragging');
+  });
+  document.addEventListener('dragleave', (event) => {
+    if (event.relatedTarget === null) root.classList.remove('dragging');
+  });
+  document.addEventListener('drop', (event) => {
+    event.preventDefault();
+    root.classList.remove('dragging');
+    take(event.dataTransfer?.files, 'What was dropped is not a file. Save the picture first, then drop the file.');
+  });
+  document.addEventListener('paste', (event) => {
+    take(event.clipboardData?.files, 'The clipboard holds no picture. Copy a picture, then paste again.');
+  });
+
+  element('samples', HTMLElement).addEventListener('click', async (event) => {
+    const button = event.target instanceof Element ? event.target.closest('button') : null;
+    const picture = button?.querySelector('img');
+    if (!button || !picture) return;
+    try {
+      const response = await fetch(picture.src);
+      if (!response.ok) throw new Error(String(response.status));
+      onPhoto(await response.blob(), button.value);
+    } catch {
+      onProblem('This sample could not be downloaded. Check the connection, or choose a photo of your own.');
+    }
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * What the page and its worker say to each other: one discriminated union for each direction.
+ * The worker owns the wasm engine and the GPU; the page only draws.
+ */
+
+/** Where the engine computes. */
+export type Device = 'webgpu' | 'cpu';
+
+/** What the visitor asked for: a device, or whatever is best here. */
+export type DevicePreference = Device | 'auto';
+
+/** One class that the engine found in the picture. */
+export interface ClassResult {
+  /** Value in the label map: 1 for the manifest's first class; 0 is the background. */
+  readonly index: number;
+  /** Name in the manifest. */
+  readonly name: string;
+  /** How sure the engine is that the class is in the picture, 0 to 1. */
+  readonly score: number;
+  /** Part of the picture that carries this label, 0 to 1. */
+  readonly share: number;
+}
+
+/** The engine's answer about one picture. */
+export interface Segmentation {
+  /** Width of the label map in pixels; equal to the picture that was handed over. */
+  readonly width: number;
+  /** Height of the label map in pixels. */
+  readonly height: number;
+  /** Row by row, `width * height` values: 0 background, 1.. classes. */
+  readonly labels: Uint8Array;
+  /** How sure each label is, 0 to 255, in the order of `labels`. */
+  readonly confidence: Uint8Array;
+  /** The classes of this answer. */
+  readonly classes: readonly ClassResult[];
+  /** Milliseconds by stage. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/** What the engine may be asked: the optional fields keep the model's own settings. */
+export interface Options {
+  /** Labels (1..) to choose from; without it, the classes that the model predicts. */
+  readonly classes?: readonly number[];
+  /** Score below which a pixel is background, 0 to 1; without it, the manifest's threshold. */
+  readonly background_threshold?: number;
+}
+
+/** From the page to the worker. */
+export type ToWorker =
+  | { readonly type: 'start'; readonly preference: DevicePreference; readonly manifestUrl: string }
+  | { readonly type: 'open'; readonly photo: number; readonly file: Blob; readonly name: string }
+  | { readonly type: 'ask'; readonly photo: number; readonly classes: readonly number[] };
+
+/**
+ * What went wrong: `model` a file of the model (try again may help), `engine` the wasm module or the device,
+ * `run` the answer to one photo, `picture` the visitor's file.
+ */
+export type Stage = 'model' | 'engine' | 'run' | 'picture';
+
+/** From the worker to the page. */
+export type FromWorker =
+  | { readonly type: 'device'; readonly device: Device; readonly label: string; readonly note: string }
+  | { readonly type: 'download'; readonly loaded: number; readonly total: number }
+  | { readonly type: 'loading' }
+  | { readonly type: 'ready'; readonly classes: readonly string[] }
+  | {
+      readonly type: 'picture';
+      readonly photo: number;
+      readonly bitmap: ImageBitmap;
+      readonly sourceWidth: number;
+      readonly sourceHeight: number;
+    }
+  | { readonly type: 'running'; readonly photo: number }
+  | {
+      readonly type: 'segmentation';
+      readonly photo: number;
+      readonly milliseconds: number;
+      readonly segmentation: Segmentation;
+    }
+  | { readonly type: 'failed'; readonly stage: Stage; readonly photo: number | null; readonly message: string };
+
+/** What the page hears: the worker's messages, and that the client moved the work from the GPU to the CPU. */
+export type ToPage = FromWorker | { readonly type: 'fallback'; readonly reason: string };

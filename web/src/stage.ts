@@ -1,0 +1,146 @@
+import { element, make } from './dom.ts';
+import type { Segmentation } from './messages.ts';
+import { anchors, paint } from './overlay.ts';
+import { look, percent, readable } from './palette.ts';
+
+/** Regions too small for their name to stand on carry none: the legend has it. */
+const SMALLEST_TAG = 0.05;
+
+/** The photo with its regions, their names, and the probe that reads one pixel. */
+export class Stage {
+  readonly #box = element('stage', HTMLElement);
+  readonly #frame = element('frame', HTMLElement);
+  readonly #photo = element('photo', HTMLCanvasElement);
+  readonly #overlay = element('overlay', HTMLCanvasElement);
+  readonly #tags = element('tags', HTMLElement);
+  readonly #probe = element('probe', HTMLElement);
+  readonly #readout = element('readout', HTMLOutputElement);
+  readonly #opacity = element('opacity', HTMLInputElement);
+  #names: readonly string[] = [];
+  #segmentation: Segmentation | null = null;
+  #at = { x: 0.5, y: 0.5 };
+
+  constructor() {
+    this.#opacity.addEventListener('input', () => this.#applyOpacity());
+    this.#frame.addEventListener('pointermove', (event) => {
+      const box = this.#frame.getBoundingClientRect();
+      this.#readout.setAttribute('aria-live', 'off');
+      this.#moveProbe((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, false);
+    });
+    this.#frame.addEventListener('pointerleave', () => this.#hideProbe());
+    this.#frame.addEventListener('keydown', (event) => this.#stepProbe(event));
+    this.#frame.addEventListener('blur', () => this.#hideProbe());
+    this.#applyOpacity();
+  }
+
+  /** Strength of the overlay, 0 to 1. */
+  get opacity(): number {
+    return Number(this.#opacity.value) / 100;
+  }
+
+  /** The photo's canvas, for saving. */
+  get photo(): HTMLCanvasElement {
+    return this.#photo;
+  }
+
+  /** The overlay's canvas at full strength, for saving. */
+  get overlay(): HTMLCanvasElement {
+    return this.#overlay;
+  }
+
+  /** The answer that is shown, if there is one. */
+  get segmentation(): Segmentation | null {
+    return this.#segmentation;
+  }
+
+  /** Shows a photo without regions and closes the bitmap. */
+  showPhoto(bitmap: ImageBitmap, name: string): void {
+    this.#segmentation = null;
+    const { width, height } = bitmap;
+    for (const canvas of [this.#photo, this.#overlay]) {
+      canvas.width = width;
+      canvas.height = height;
+    }
+    this.#photo.getContext('2d')?.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    this.#frame.style.setProperty('--ratio', String(width / height));
+    this.#photo.setAttribute('aria-label', `Photo ${name}, not yet segmented`);
+    this.#tags.replaceChildren();
+    this.#box.dataset.state = 'photo';
+    this.#frame.tabIndex = 0;
+    this.#hideProbe();
+  }
+
+  /** Draws the regions over the photo; `names` are the manifest's classes. */
+  showSegmentation(segmentation: Segmentation, names: readonly string[]): void {
+    this.#segmentation = segmentation;
+    this.#names = names;
+    this.#overlay.width = segmentation.width;
+    this.#overlay.height = segmentation.height;
+    this.#overlay.getContext('2d')?.putImageData(paint(segmentation), 0, 0);
+    this.#photo.setAttribute('aria-label', summarise(segmentation));
+    this.#tags.replaceChildren(...this.#makeTags(segmentation));
+    this.#box.dataset.state = 'segmented';
+  }
+
+  #makeTags(segmentation: Segmentation): HTMLElement[] {
+    return anchors(segmentation)
+      .filter(({ size }) => size >= SMALLEST_TAG)
+      .map(({ label, x, y }) => {
+        const tag = make('span', 'tag', this.#nameOf(label));
+        tag.style.setProperty('--x', String(x));
+        tag.style.setProperty('--y', String(y));
+        tag.style.setProperty('--hue', `rgb(${look(label).rgb.join(' ')})`);
+        return tag;
+      });
+  }
+
+  #nameOf(label: number): string {
+    return label === 0 ? 'background' : readable(this.#names[label - 1] ?? `class ${label}`);
+  }
+
+  #applyOpacity(): void {
+    this.#overlay.style.opacity = String(this.opacity);
+    element('opacity-value', HTMLOutputElement).value = `${this.#opacity.value} %`;
+  }
+
+  #stepProbe(event: KeyboardEvent): void {
+    const step = event.shiftKey ? 0.1 : 0.02;
+    const steps: Partial<Record<string, readonly [number, number]>> = {
+      ArrowLeft: [-step, 0],
+      ArrowRight: [step, 0],
+      ArrowUp: [0, -step],
+      ArrowDown: [0, step],
+    };
+    const move = steps[event.key];
+    if (!move || !this.#segmentation) return;
+    event.preventDefault();
+    this.#readout.setAttribute('aria-live', 'polite');
+    this.#moveProbe(this.#at.x + move[0], this.#at.y + move[1], true);
+  }
+
+  #moveProbe(x: number, y: number, visible: boolean): void {
+    this.#at = { x: Math.min(1, Math.max(0, x)), y: Math.min(1, Math.max(0, y)) };
+    if (!this.#segmentation) return;
+    const { width, height, labels, confidence } = this.#segmentation;
+    const column = Math.min(width - 1, Math.floor(this.#at.x * width));
+    const line = Math.min(height - 1, Math.floor(this.#at.y * height));
+    const at = line * width + column;
+    this.#readout.value = `${this.#nameOf(labels[at] ?? 0)}, ${percent((confidence[at] ?? 0) / 255)} sure`;
+    this.#probe.hidden = !visible;
+    this.#probe.style.setProperty('--x', String(this.#at.x));
+    this.#probe.style.setProperty('--y', String(this.#at.y));
+  }
+
+  #hideProbe(): void {
+    this.#probe.hidden = true;
+    this.#readout.value = '';
+  }
+}
+
+/** One sentence that stands for the picture: what is in it and how much of it that covers. */
+export function summarise({ classes }: Segmentation): string {
+  const seen = classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+  if (seen.length === 0) return 'Photo in which the model finds none of its classes';
+  return `Photo with ${seen.map(({ name, share }) => `${readable(name)} ${percent(share)}`).join(', ')}`;
+}

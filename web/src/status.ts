@@ -1,0 +1,60 @@
+import { element } from './dom.ts';
+import { megabytes } from './sentence.ts';
+
+/** The line that says what the page is doing, its progress bar, and the problem if there is one. */
+export class Status {
+  readonly #text = element('status', HTMLElement);
+  readonly #problem = element('problem', HTMLElement);
+  readonly #retry = element('retry', HTMLButtonElement);
+  readonly #progress = element('progress', HTMLProgressElement);
+  readonly #device = element('device', HTMLElement);
+
+  /** `onRetry` runs when the visitor presses "Try again". */
+  constructor(onRetry: () => void) {
+    this.#retry.addEventListener('click', onRetry);
+  }
+
+  /** Says that nothing is under way. */
+  idle(text: string): void {
+    this.#say(text);
+    this.#progress.value = 1;
+    this.#progress.classList.add('done');
+  }
+
+  /** Says that something of unknown length is under way. */
+  busy(text: string): void {
+    this.#say(text);
+    this.#progress.removeAttribute('value');
+    this.#progress.classList.remove('done');
+  }
+
+  /** Says how much of a download has arrived; bytes. */
+  downloading(loaded: number, total: number): void {
+    this.#say(`Downloading engine and model: ${megabytes(loaded)} of ${megabytes(total)}`);
+    this.#progress.value = total > 0 ? loaded / total : 0;
+    this.#progress.classList.remove('done');
+  }
+
+  /** Says what went wrong; `retry` offers to try again. */
+  problem(text: string, retry: boolean): void {
+    this.idle('');
+    this.#problem.textContent = text;
+    this.#retry.hidden = !retry;
+  }
+
+  /** Takes the last problem away. */
+  clearProblem(): void {
+    this.#problem.textContent = '';
+    this.#retry.hidden = true;
+  }
+
+  /** Names the device that computes, and why it is not the one hoped for. */
+  device(label: string, note: string): void {
+    this.#device.textContent = note ? `${label}: ${note}` : label;
+    this.#device.dataset.kind = label.startsWith('WebGPU') ? 'webgpu' : 'cpu';
+  }
+
+  #say(text: string): void {
+    if (this.#text.textContent !== text) this.#text.textContent = text;
+  }
+}
