@@ -1,1 +1,28 @@
-//! Skeleton.
+//! Pictures with image tags, and what training and evaluation make of them: the VOC reader, decoding, augmentation and
+//! batches. No tensors, no device.
+//!
+//! A picture that cannot be used is an error that names the file, the value and the remedy; nothing is skipped in
+//! silence.
+
+mod augment;
+mod colour;
+mod decode;
+mod error;
+mod loader;
+mod mask;
+mod normalisation;
+mod prepare;
+mod resize;
+mod sample;
+pub mod voc;
+
+pub use augment::{AugmentConfig, Augmenter};
+pub use colour::ColourJitter;
+pub use decode::{ALPHA_BACKDROP, MAX_PIXELS, decode_bytes, decode_file};
+pub use error::DataError;
+pub use loader::{Batch, BatchConfig, BatchSource, Loader};
+pub use mask::{IGNORE, Mask};
+pub use normalisation::Normalisation;
+pub use prepare::{prepare, size_for_long_side};
+pub use sample::Sample;
+pub use voc::Voc;
