@@ -1,1 +1,23 @@
-//! Skeleton.
+//! Weights: import, checkpoints, and the files that are shipped.
+//!
+//! The only crate that knows file formats of weights. On disk every tensor has PyTorch's orientation and timm's name
+//! (`encoder.blocks.0.attn.qkv.weight`), whatever layout it was imported from.
+
+pub mod checkpoint;
+pub mod files;
+pub mod layout;
+pub mod manifest;
+pub mod model;
+pub mod strict;
+pub mod weights;
+
+pub use checkpoint::{Checkpoint, Checkpoints};
+pub use files::FileEntry;
+pub use layout::{Layout, import_encoder};
+pub use manifest::{InputSize, Licence, Manifest, ModelSpec, Normalisation, Quality};
+pub use model::{Model, ModelError, write_model};
+pub use strict::{Mismatch, load_strict, tensors_of};
+pub use weights::{
+    Metadata, Precision, Tensors, WeightsError, read_safetensors, read_safetensors_file, write_safetensors,
+    write_safetensors_file,
+};

@@ -1,0 +1,169 @@
+//! What is shipped beside the weights: how to use them, whether they are whole, where they come from.
+
+use std::collections::BTreeMap;
+
+use dalnet::DalNetConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::files::FileEntry;
+use crate::model::ModelError;
+
+/// Version of the manifest and of the checkpoints that this crate writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Name of the manifest in the folder of a shipped model.
+pub const MANIFEST: &str = "manifest.json";
+
+/// A shipped model without its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT_VERSION`] of the program that wrote it.
+    pub format_version: u32,
+    /// How to build and use the network.
+    #[serde(flatten)]
+    pub spec: ModelSpec,
+    /// The weights: safetensors files beside the manifest, each with tensors of its own.
+    pub files: Vec<FileEntry>,
+    /// How the weights came to be: initial weights, data, training, program.
+    pub provenance: String,
+    /// Every ingredient and its licence.
+    pub licences: Vec<Licence>,
+    /// How good the model is.
+    pub quality: Quality,
+}
+
+/// What an application must know to use the weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// Shape of the network.
+    pub architecture: DalNetConfig,
+    /// Class names without background, in the order of the classifier.
+    pub classes: Vec<String>,
+    /// What is done to a picture's values.
+    pub normalisation: Normalisation,
+    /// The size at which pictures are shown to the network.
+    pub input: InputSize,
+    /// At or below this value of the CAM (0..1) a pixel is background.
+    pub background_threshold: f32,
+    /// From this probability on (0..1) a class counts as predicted.
+    pub class_threshold: f32,
+}
+
+/// `(value - mean) / std` for values in 0..1, in the order red, green, blue.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Normalisation {
+    /// Subtracted.
+    pub mean: [f32; 3],
+    /// Divides; positive.
+    pub std: [f32; 3],
+}
+
+/// The size at which pictures are shown to the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputSize {
+    /// The longer side in pixels; the shorter keeps the proportion.
+    pub long_side: usize,
+}
+
+/// The licence of one ingredient of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Licence {
+    /// For example "initial weights".
+    pub ingredient: String,
+    /// Where it comes from.
+    pub source: String,
+    /// SPDX name, or a sentence where there is none.
+    pub licence: String,
+}
+
+/// Measured quality.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// What was measured, and how: data, split, sizes, thresholds.
+    pub protocol: String,
+    /// Number of pictures.
+    pub pictures: u64,
+    /// Mean IoU in percent, by the kind of prediction (`cam`, `auxiliary_cam`, `segmentation`).
+    pub miou: BTreeMap<String, f64>,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// Text that is no manifest, another format version, values that contradict one another.
+    pub fn from_json(text: &str) -> Result<Self, ModelError> {
+        check_version(text)?;
+        let manifest: Self = serde_json::from_str(text).map_err(ModelError::Json)?;
+        manifest.spec.check()?;
+        if manifest.files.is_empty() {
+            return Err(ModelError::Value("files is empty: a model has at least one file of weights".to_owned()));
+        }
+        for file in &manifest.files {
+            // A manifest must not reach for files outside its own folder.
+            if file.path.is_empty() || file.path.starts_with('.') || file.path.contains(['/', '\\', ':']) {
+                return Err(ModelError::Value(format!("files: {:?} is not the name of a file beside it", file.path)));
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// The manifest as indented JSON with a final newline.
+    ///
+    /// # Errors
+    /// A number that JSON cannot hold.
+    pub fn to_json(&self) -> Result<String, ModelError> {
+        let mut text = serde_json::to_string_pretty(self).map_err(ModelError::Json)?;
+        text.push('\n');
+        Ok(text)
+    }
+}
+
+impl ModelSpec {
+    /// # Errors
+    /// Values that contradict one another or lie outside their range.
+    pub(crate) fn check(&self) -> Result<(), ModelError> {
+        let fail = |reason: String| Err(ModelError::Value(reason));
+        let (names, outputs) = (self.classes.len(), self.architecture.classes);
+        if names != outputs {
+            return fail(format!("classes has {names} names, the architecture {outputs} outputs"));
+        }
+        let encoder = &self.architecture.encoder;
+        if encoder.patch_size == 0 || encoder.heads == 0 || encoder.dim % encoder.heads != 0 {
+            return fail(format!(
+                "architecture: patch size {}, {} heads, width {}: the first two are at least 1, and heads divide the width",
+                encoder.patch_size, encoder.heads, encoder.dim
+            ));
+        }
+        if self.architecture.auxiliary_block >= encoder.depth {
+            return fail(format!(
+                "architecture: auxiliary block {} of an encoder with {} blocks",
+                self.architecture.auxiliary_block, encoder.depth
+            ));
+        }
+        if self.normalisation.std.iter().any(|&std| !(std > 0.0 && std.is_finite())) {
+            return fail(format!("normalisation.std {:?} is not positive", self.normalisation.std));
+        }
+        if self.input.long_side < encoder.patch_size {
+            return fail(format!("input.long_side {} is less than a patch", self.input.long_side));
+        }
+        for (name, value) in
+            [("background_threshold", self.background_threshold), ("class_threshold", self.class_threshold)]
+        {
+            if !(0.0..=1.0).contains(&value) {
+                return fail(format!("{name} {value} is outside 0..1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses another version before anything else is read, since that may have changed with it.
+pub(crate) fn check_version(text: &str) -> Result<(), ModelError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        format_version: u32,
+    }
+    let Versioned { format_version } = serde_json::from_str(text).map_err(ModelError::Json)?;
+    if format_version == FORMAT_VERSION { Ok(()) } else { Err(ModelError::Version { found: format_version }) }
+}

@@ -1,0 +1,180 @@
+//! Weights into a module and out of it, with nothing left over on either side.
+
+use std::fmt;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+
+use crate::weights::{Tensors, WeightsError};
+
+/// Puts `tensors` into `module`. A parameter keeps its device, its id and whether it is trained.
+///
+/// A parameter's name is the path of field names, with PyTorch's names and orientation for burn's own layers (layer
+/// norm `weight` and `bias`, linear weight `[out, in]`).
+///
+/// # Errors
+/// [`Mismatch`] when a tensor has no parameter, a parameter no tensor, or the shapes differ.
+pub fn load_strict<M: Module>(module: M, tensors: Tensors) -> Result<M, WeightsError> {
+    let mut loader = Loader { path: ParameterPath::default(), tensors, mismatch: Mismatch::default() };
+    let module = module.map(&mut loader);
+    let Loader { tensors: unused, mut mismatch, .. } = loader;
+    mismatch.unexpected = unused.into_iter().map(|(name, data)| (name, data.shape().to_vec())).collect();
+    mismatch.into_result()?;
+    Ok(module)
+}
+
+/// The parameters of `module` under the names that [`load_strict`] expects, in f32. Waits for the device.
+pub fn tensors_of<M: Module>(module: &M) -> Tensors {
+    let mut collector = Collector::default();
+    module.visit(&mut collector);
+    collector.tensors
+}
+
+/// How a set of tensors differs from what a model needs.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Parameters without a tensor: name and the model's shape (empty when only the name is known).
+    pub missing: Vec<(String, Vec<usize>)>,
+    /// Tensors without a parameter: name and shape.
+    pub unexpected: Vec<(String, Vec<usize>)>,
+    /// Name, the tensor's shape, the model's shape.
+    pub wrong_shape: Vec<(String, Vec<usize>, Vec<usize>)>,
+}
+
+impl Mismatch {
+    /// Itself as an error, unless nothing differs.
+    pub(crate) fn into_result(self) -> Result<(), Self> {
+        if self == Self::default() { Ok(()) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the weights do not fit the model; check that its configuration is the weights' own")?;
+        for (name, shape) in &self.missing {
+            write!(f, "\n  missing: {name}")?;
+            if !shape.is_empty() {
+                write!(f, " {shape:?}")?;
+            }
+        }
+        for (name, shape) in &self.unexpected {
+            write!(f, "\n  unexpected: {name} {shape:?}")?;
+        }
+        for (name, found, wanted) in &self.wrong_shape {
+            write!(f, "\n  wrong shape: {name} is {found:?}, the model has {wanted:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+/// Where a traversal stands in the module tree.
+#[derive(Default)]
+struct ParameterPath {
+    fields: Vec<String>,
+    containers: Vec<String>,
+}
+
+impl ParameterPath {
+    fn enter(&mut self, field: &str, container: &str) {
+        self.fields.push(field.to_owned());
+        self.containers.push(container.to_owned());
+    }
+
+    fn exit(&mut self) {
+        self.fields.pop();
+        self.containers.pop();
+    }
+
+    fn container(&self) -> &str {
+        self.containers.last().map_or("", String::as_str)
+    }
+
+    /// The name on disk.
+    fn name(&self) -> String {
+        let mut fields: Vec<&str> = self.fields.iter().map(String::as_str).collect();
+        if self.container() == "Struct:LayerNorm"
+            && let Some(last) = fields.last_mut()
+        {
+            *last = match *last {
+                "gamma" => "weight",
+                "beta" => "bias",
+                other => other,
+            };
+        }
+        fields.join(".")
+    }
+
+    /// Whether the tensor on disk is the transpose of the parameter: burn's linear weight is `[in, out]`.
+    fn is_transposed(&self) -> bool {
+        self.container() == "Struct:Linear" && self.fields.last().is_some_and(|field| field == "weight")
+    }
+}
+
+struct Loader {
+    path: ParameterPath,
+    tensors: Tensors,
+    mismatch: Mismatch,
+}
+
+impl ModuleMapper for Loader {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name();
+        let transposed = self.path.is_transposed();
+        let mut wanted = param.lazy_shape().to_vec();
+        if transposed {
+            wanted.reverse();
+        }
+        let Some(data) = self.tensors.remove(&name) else {
+            self.mismatch.missing.push((name, wanted));
+            return param;
+        };
+        if data.shape().to_vec() != wanted {
+            self.mismatch.wrong_shape.push((name, data.shape().to_vec(), wanted));
+            return param;
+        }
+        let data = if transposed { transpose(&data) } else { data };
+        let tensor = Tensor::from_data(data, &param.lazy_device());
+        let id = param.id;
+        param.transform_for_load(tensor, id)
+    }
+}
+
+#[derive(Default)]
+struct Collector {
+    path: ParameterPath,
+    tensors: Tensors,
+}
+
+impl ModuleVisitor for Collector {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let data = param.val().into_data().convert::<f32>();
+        let data = if self.path.is_transposed() { transpose(&data) } else { data };
+        self.tensors.insert(self.path.name(), data);
+    }
+}
+
+/// The transpose of a matrix, on the host: loading then needs no work on the device.
+fn transpose(matrix: &TensorData) -> TensorData {
+    let (rows, columns) = (matrix.shape()[0], matrix.shape()[1]);
+    let values: Vec<f32> = matrix.iter().collect();
+    let turned = (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns).copied()).collect();
+    TensorData::new::<f32, _>(turned, [columns, rows])
+}

@@ -1,0 +1,224 @@
+//! Named tensors, and the safetensors files they stand in.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use burn::tensor::TensorData;
+use half::{bf16, f16};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
+use thiserror::Error;
+
+use crate::files::write_atomically;
+use crate::strict::Mismatch;
+
+/// Tensors by name, in f32 and in PyTorch's orientation.
+pub type Tensors = BTreeMap<String, TensorData>;
+
+/// The free text fields of a safetensors file.
+pub type Metadata = BTreeMap<String, String>;
+
+/// How numbers are stored in a file; in memory they are f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 4 bytes, exact.
+    F32,
+    /// 2 bytes, a relative error of up to 2⁻¹¹, values up to 65504.
+    F16,
+}
+
+/// Why weights could not be read, written or used.
+#[derive(Debug, Error)]
+pub enum WeightsError {
+    /// The file could not be read at all.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The file system's answer.
+        source: io::Error,
+    },
+    /// The file could not be written.
+    #[error("{}: cannot be written: {source}; check that the folder exists and has room", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The file system's answer.
+        source: io::Error,
+    },
+    /// Another of these errors, with the file it is about.
+    #[error("{}: {source}", path.display())]
+    In {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<WeightsError>,
+    },
+    /// The bytes are no safetensors file, or only a part of one.
+    #[error("not a whole safetensors file ({0}); fetch or export it again")]
+    Format(#[from] SafeTensorError),
+    /// A tensor of integers or of an 8-bit type.
+    #[error("tensor {name} is stored as {dtype}; export the weights as F32, F16 or BF16")]
+    Type {
+        /// The tensor.
+        name: String,
+        /// Its type in the file.
+        dtype: Dtype,
+    },
+    /// A number does not fit the precision asked for.
+    #[error("tensor {name} holds {value}, which f16 cannot hold; store these weights as f32")]
+    Range {
+        /// The tensor.
+        name: String,
+        /// The first such number.
+        value: f32,
+    },
+    /// A tensor is not the f32 data it must be in memory.
+    #[error("tensor {name} is {dtype} in memory; only f32 can be written")]
+    NotF32 {
+        /// The tensor.
+        name: String,
+        /// Its type.
+        dtype: String,
+    },
+    /// The names belong to no layout that is known here.
+    #[error(
+        "the tensors' names belong to no known layout (timm, HuggingFace, OpenAI CLIP, DINOv2); the first are: {first}"
+    )]
+    UnknownLayout {
+        /// A few of the names.
+        first: String,
+    },
+    /// Separate query, key and value tensors that cannot be joined.
+    #[error("{name}: its query, key and value have the shapes {shapes}; they must be equal")]
+    UnequalParts {
+        /// The tensor to be joined.
+        name: String,
+        /// Shapes of the parts found.
+        shapes: String,
+    },
+    /// Names or shapes differ from the model's.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+}
+
+impl WeightsError {
+    /// Says which file the error is about.
+    pub fn within(self, path: &Path) -> Self {
+        Self::In { path: path.to_path_buf(), source: Box::new(self) }
+    }
+}
+
+/// Reads a safetensors file from memory; f16 and bf16 are widened to f32.
+///
+/// # Errors
+/// Bytes that are not a whole safetensors file; a tensor of another type than these three.
+pub fn read_safetensors(bytes: &[u8]) -> Result<(Tensors, Metadata), WeightsError> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let mut tensors = Tensors::new();
+    for (name, view) in file.iter() {
+        let values = widen(view.dtype(), view.data())
+            .ok_or_else(|| WeightsError::Type { name: name.to_owned(), dtype: view.dtype() })?;
+        tensors.insert(name.to_owned(), TensorData::new(values, view.shape().to_vec()));
+    }
+    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    let metadata = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    Ok((tensors, metadata))
+}
+
+/// [`read_safetensors`] from a file.
+///
+/// # Errors
+/// As there, with the file's name; a file that cannot be read.
+pub fn read_safetensors_file(path: &Path) -> Result<(Tensors, Metadata), WeightsError> {
+    let bytes = fs::read(path).map_err(|source| WeightsError::Read { path: path.to_path_buf(), source })?;
+    read_safetensors(&bytes).map_err(|error| error.within(path))
+}
+
+/// The bytes of a safetensors file. The same tensors give the same bytes as long as `metadata` has at most one entry
+/// (the format leaves the order of several open).
+///
+/// # Errors
+/// A tensor that is not f32 in memory, or that f16 cannot hold.
+pub fn write_safetensors(
+    tensors: &Tensors,
+    metadata: &Metadata,
+    precision: Precision,
+) -> Result<Vec<u8>, WeightsError> {
+    let stored = tensors
+        .iter()
+        .map(|(name, data)| Ok((name.as_str(), Stored::new(name, data, precision)?)))
+        .collect::<Result<Vec<_>, WeightsError>>()?;
+    let metadata: HashMap<_, _> = metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    Ok(safetensors::serialize(stored, (!metadata.is_empty()).then_some(metadata))?)
+}
+
+/// [`write_safetensors`] into a file that is whole or absent.
+///
+/// # Errors
+/// As there, with the file's name; a file that cannot be written.
+pub fn write_safetensors_file(
+    path: &Path,
+    tensors: &Tensors,
+    metadata: &Metadata,
+    precision: Precision,
+) -> Result<(), WeightsError> {
+    let bytes = write_safetensors(tensors, metadata, precision).map_err(|error| error.within(path))?;
+    write_atomically(path, &bytes).map_err(|source| WeightsError::Write { path: path.to_path_buf(), source })
+}
+
+/// The numbers of a stored tensor, or nothing for a type that is not read here.
+fn widen(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
+    match dtype {
+        Dtype::F32 => Some(bytes.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()),
+        Dtype::F16 => Some(pairs().map(|pair| f16::from_le_bytes(pair).to_f32()).collect()),
+        Dtype::BF16 => Some(pairs().map(|pair| bf16::from_le_bytes(pair).to_f32()).collect()),
+        _ => None,
+    }
+}
+
+/// A tensor as the file holds it.
+struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Stored {
+    fn new(name: &str, data: &TensorData, precision: Precision) -> Result<Self, WeightsError> {
+        let values = data
+            .as_slice::<f32>()
+            .map_err(|_| WeightsError::NotF32 { name: name.to_owned(), dtype: format!("{:?}", data.dtype()) })?;
+        let (dtype, bytes) = match precision {
+            Precision::F32 => (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            Precision::F16 => {
+                let narrow: Vec<f16> = values.iter().map(|&value| f16::from_f32(value)).collect();
+                if let Some(index) = narrow.iter().position(|value| !value.is_finite()) {
+                    return Err(WeightsError::Range { name: name.to_owned(), value: values[index] });
+                }
+                (Dtype::F16, narrow.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+        };
+        Ok(Self { dtype, shape: data.shape().to_vec(), bytes })
+    }
+}
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
