@@ -84,17 +84,14 @@ impl Tool {
         self.check(status)
     }
 
-    /// Runs the command and returns what it printed, trimmed. Its error output passes through.
+    /// Runs the command and returns what it printed, trimmed.
     ///
     /// # Errors
-    /// As [`Tool::run`], or the output is not UTF-8.
+    /// As [`Tool::run`], with the command's error output, or the output is not UTF-8.
     pub(crate) fn output(mut self) -> Result<String> {
-        let output = self
-            .command
-            .stderr(Stdio::inherit())
-            .output()
-            .with_context(|| self.cannot_start())?;
-        self.check(output.status)?;
+        let output = self.command.output().with_context(|| self.cannot_start())?;
+        self.check(output.status)
+            .with_context(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())?;
         let text = String::from_utf8(output.stdout)
             .with_context(|| format!("output of `{}`", self.line()))?;
         Ok(text.trim().to_owned())
