@@ -81,7 +81,7 @@ impl Tool {
     /// The command cannot start, or ends with another status than 0.
     pub(crate) fn run(mut self) -> Result<()> {
         let status = self.command.status().with_context(|| self.cannot_start())?;
-        self.check(status)
+        self.check(status, String::new)
     }
 
     /// Runs the command and returns what it printed, trimmed.
@@ -90,8 +90,9 @@ impl Tool {
     /// As [`Tool::run`], with the command's error output, or the output is not UTF-8.
     pub(crate) fn output(mut self) -> Result<String> {
         let output = self.command.output().with_context(|| self.cannot_start())?;
-        self.check(output.status)
-            .with_context(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())?;
+        self.check(output.status, || {
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        })?;
         let text = String::from_utf8(output.stdout)
             .with_context(|| format!("output of `{}`", self.line()))?;
         Ok(text.trim().to_owned())
@@ -122,8 +123,9 @@ impl Tool {
             .stderr(file);
         let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
         let status = self.wait(&mut child)?;
-        self.check(status)
-            .with_context(|| format!("{}\n(all of it: {})", log.tail(start), log.path.display()))
+        self.check(status, || {
+            format!("{}\n(all of it: {})", log.tail(start), log.path.display())
+        })
     }
 
     fn wait(&self, child: &mut Child) -> Result<ExitStatus> {
@@ -147,11 +149,14 @@ impl Tool {
         }
     }
 
-    fn check(&self, status: ExitStatus) -> Result<()> {
-        if !status.success() {
-            bail!("`{}` failed ({status})", self.line());
+    fn check(&self, status: ExitStatus, said: impl FnOnce() -> String) -> Result<()> {
+        if status.success() {
+            return Ok(());
         }
-        Ok(())
+        match said().trim() {
+            "" => bail!("`{}` failed ({status})", self.line()),
+            said => bail!("`{}` failed ({status})\n{said}", self.line()),
+        }
     }
 
     fn cannot_start(&self) -> String {

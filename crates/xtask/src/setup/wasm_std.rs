@@ -46,7 +46,9 @@ impl Toolchain {
 
     /// Whether a crate that uses std really compiles for wasm.
     fn compiles(&self, workspace: &Workspace) -> Result<bool> {
-        let probe = workspace.cache.join("wasm-probe.rs");
+        let folder = workspace.cache.join("wasm-std");
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let probe = folder.join("probe.rs");
         fs::write(&probe, "pub fn probe() -> Vec<u8> { Vec::new() }\n")
             .with_context(|| format!("writing {}", probe.display()))?;
         Ok(Tool::new("rustc")
@@ -59,7 +61,7 @@ impl Toolchain {
                 "metadata",
             ])
             .arg("--out-dir")
-            .arg(&workspace.cache)
+            .arg(&folder)
             .arg(&probe)
             .current_dir(&workspace.root)
             .succeeds())
