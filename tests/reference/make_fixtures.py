@@ -1,0 +1,30 @@
+"""Writes every fixture of the Rust tests into `tests/fixtures`: python make_fixtures.py [WEIGHTS_FOLDER]
+
+Without the folder of the published weights, the fixture of the real ViT-Ti/16 is left as it is.
+"""
+
+import sys
+from pathlib import Path
+
+from cam import make_cam_fixture
+from resize import make_resize_fixture
+from vit import SHAPES, make_layout_fixture, make_real_fixture
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+VIT_TINY = "vit_tiny_patch16_224_in21k_tinyimagenet200.safetensors"
+
+
+def main() -> None:
+    FIXTURES.mkdir(exist_ok=True)
+    for seed, layout in enumerate(SHAPES):
+        make_layout_fixture(layout, seed, FIXTURES / f"encoder_{layout}.safetensors")
+    make_resize_fixture(FIXTURES / "resize.safetensors")
+    make_cam_fixture(FIXTURES / "cam.safetensors")
+    if len(sys.argv) > 1:
+        make_real_fixture(Path(sys.argv[1]) / VIT_TINY, FIXTURES / "vit_tiny.safetensors")
+    for path in sorted(FIXTURES.glob("*.safetensors")):
+        print(f"{path.name:40} {path.stat().st_size:8} bytes")
+
+
+if __name__ == "__main__":
+    main()
