@@ -55,3 +55,58 @@ pub(crate) fn resize_region(
         .map_err(|error| refused(error.to_string()))?;
     Ok(target.into_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resized_part_equals_a_part_of_the_resized_picture() {
+        let picture = RgbImage::from_fn(50, 40, |x, y| {
+            image::Rgb([
+                (x * 37 + y * 11) as u8,
+                (x * y) as u8,
+                (x * x + 3 * y) as u8,
+            ])
+        });
+        let mut resizer = Resizer::new();
+        for [width, height] in [[100, 80], [30, 24], [73, 31]] {
+            let whole = resize_region(
+                &mut resizer,
+                &picture,
+                Region::whole(&picture),
+                [width, height],
+            )
+            .unwrap();
+            let step = [50.0 / f64::from(width), 40.0 / f64::from(height)];
+            let region = Region {
+                left: 7.0 * step[0],
+                top: 5.0 * step[1],
+                width: 20.0 * step[0],
+                height: 16.0 * step[1],
+            };
+            let part = resize_region(&mut resizer, &picture, region, [20, 16]).unwrap();
+            for (row, line) in part.chunks_exact(60).enumerate() {
+                let start = ((row + 5) * width as usize + 7) * 3;
+                let equal = line
+                    .iter()
+                    .zip(&whole[start..start + 60])
+                    .all(|(left, right)| left.abs_diff(*right) <= 1);
+                assert!(equal, "{width} x {height}, row {row}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_a_part_outside_the_picture() {
+        let region = Region {
+            left: 3.0,
+            top: 0.0,
+            width: 4.0,
+            height: 1.0,
+        };
+        let error =
+            resize_region(&mut Resizer::new(), &RgbImage::new(5, 5), region, [2, 2]).unwrap_err();
+        assert!(error.to_string().contains("left: 3.0"), "{error}");
+    }
+}
