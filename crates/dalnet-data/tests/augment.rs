@@ -16,10 +16,10 @@ fn plain(crop_size: usize, scale: [f64; 2], flip_probability: f64) -> AugmentCon
 
 fn view(config: AugmentConfig, picture: &RgbImage, seed: u64) -> (Vec<f32>, [usize; 4]) {
     let mut values = vec![f32::NAN; 3 * config.crop_size * config.crop_size];
-    let mut augmenter = Augmenter::new(config, Normalisation::HALF).unwrap();
+    let mut augmenter = Augmenter::new(config, Normalisation::HALF).expect("settings in range");
     let crop_box = augmenter
         .augment(picture, &mut ChaCha8Rng::seed_from_u64(seed), &mut values)
-        .unwrap();
+        .expect("a view of the right length");
     (values, crop_box)
 }
 
