@@ -42,9 +42,7 @@ pub(crate) enum Check {
 
 impl Check {
     fn name(self) -> String {
-        self.to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default()
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 }
 
@@ -63,21 +61,11 @@ struct Verdict {
 
 /// Runs the checks `only`, or all where it is empty, prints a summary, and ends with the line `N passed, M failed`.
 pub(crate) fn run(workspace: &Workspace, only: &[Check]) -> ExitCode {
-    let run = Run {
-        workspace,
-        engine_built: Cell::new(false),
-        site_built: Cell::new(false),
-    };
-    let chosen = Check::value_variants()
-        .iter()
-        .filter(|check| only.is_empty() || only.contains(check));
+    let run = Run { workspace, engine_built: Cell::new(false), site_built: Cell::new(false) };
+    let chosen = Check::value_variants().iter().filter(|check| only.is_empty() || only.contains(check));
     let verdicts: Vec<_> = chosen.map(|&check| run.timed(check)).collect();
     print!("{}", summary(&verdicts));
-    if verdicts.iter().all(|verdict| verdict.passed) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if verdicts.iter().all(|verdict| verdict.passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl Run<'_> {
@@ -89,29 +77,18 @@ impl Run<'_> {
         let time = start.elapsed();
         match &result {
             Ok(()) => println!("==== {name} passed, {:.1} s\n", time.as_secs_f32()),
-            Err(error) => println!(
-                "==== {name} failed: {error:#}\n     run just this: cargo xtask test --only {name}\n"
-            ),
+            Err(error) => {
+                println!("==== {name} failed: {error:#}\n     run just this: cargo xtask test --only {name}\n")
+            }
         }
         let passed = result.is_ok();
-        Verdict {
-            check,
-            passed,
-            time,
-        }
+        Verdict { check, passed, time }
     }
 
     fn perform(&self, check: Check) -> Result<()> {
         match check {
             Check::Format => self.cargo(&["fmt", "--all", "--check"]),
-            Check::Clippy => self.cargo(&[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ]),
+            Check::Clippy => self.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
             Check::Native => self.cargo(&["test", "--workspace"]),
             Check::Wasm => self.wasm(),
             Check::Types => {
@@ -131,10 +108,7 @@ impl Run<'_> {
     }
 
     fn cargo(&self, words: &[&str]) -> Result<()> {
-        Tool::new("cargo")
-            .args(words)
-            .current_dir(&self.workspace.root)
-            .run()
+        Tool::new("cargo").args(words).current_dir(&self.workspace.root).run()
     }
 
     fn npm(&self, script: &str) -> Result<()> {
@@ -147,13 +121,7 @@ impl Run<'_> {
 
     fn wasm(&self) -> Result<()> {
         Tool::new(self.workspace.tool("wasm-pack"))
-            .args([
-                "test",
-                "--headless",
-                "--chrome",
-                "--release",
-                "--chromedriver",
-            ])
+            .args(["test", "--headless", "--chrome", "--release", "--chromedriver"])
             .arg(setup::chromedriver()?)
             .arg(self.workspace.web.join("engine"))
             .current_dir(&self.workspace.root)
@@ -169,14 +137,12 @@ impl Run<'_> {
     /// The engine's `webdriver.json` with this machine's browser: the file that wasm-pack's test runner is to use.
     fn browser_settings(&self) -> Result<PathBuf> {
         let path = self.workspace.web.join("engine/webdriver.json");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let mut settings: serde_json::Value = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not JSON", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let mut settings: serde_json::Value =
+            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
         settings["goog:chromeOptions"]["binary"] = setup::chrome()?.display().to_string().into();
         let chosen = self.workspace.target.join("webdriver.json");
-        fs::write(&chosen, settings.to_string())
-            .with_context(|| format!("writing {}", chosen.display()))?;
+        fs::write(&chosen, settings.to_string()).with_context(|| format!("writing {}", chosen.display()))?;
         Ok(chosen)
     }
 
@@ -201,18 +167,9 @@ fn once(done: &Cell<bool>, work: impl FnOnce() -> Result<()>) -> Result<()> {
 
 fn summary(verdicts: &[Verdict]) -> String {
     let mut text = String::from("==== summary\n");
-    for Verdict {
-        check,
-        passed,
-        time,
-    } in verdicts
-    {
+    for Verdict { check, passed, time } in verdicts {
         let word = if *passed { "passed" } else { "failed" };
-        text += &format!(
-            "  {:<8} {word} {:>8.1} s\n",
-            check.name(),
-            time.as_secs_f32()
-        );
+        text += &format!("  {:<8} {word} {:>8.1} s\n", check.name(), time.as_secs_f32());
     }
     let failed = verdicts.iter().filter(|verdict| !verdict.passed).count();
     text + &format!("{} passed, {failed} failed\n", verdicts.len() - failed)
@@ -233,11 +190,7 @@ mod tests {
 
     #[test]
     fn the_summary_ends_with_the_counts_alone() {
-        let verdict = |check, passed| Verdict {
-            check,
-            passed,
-            time: Duration::from_secs(2),
-        };
+        let verdict = |check, passed| Verdict { check, passed, time: Duration::from_secs(2) };
         let text = summary(&[verdict(Check::Format, true), verdict(Check::Page, false)]);
         assert_eq!(text.lines().last(), Some("1 passed, 1 failed"));
         assert!(text.contains("page     failed      2.0 s"), "{text}");

@@ -14,22 +14,11 @@ use crate::workspace::{WASM_TARGET, Workspace};
 pub(crate) fn build(workspace: &Workspace, optimise: bool) -> Result<()> {
     // RUSTFLAGS would replace the flags of .cargo/config.toml, wasm's SIMD among them.
     Tool::new("cargo")
-        .args([
-            "build",
-            "--release",
-            "--target",
-            WASM_TARGET,
-            "--package",
-            "dalnet-web",
-            "--lib",
-        ])
+        .args(["build", "--release", "--target", WASM_TARGET, "--package", "dalnet-web", "--lib"])
         .current_dir(&workspace.root)
         .env_remove("RUSTFLAGS")
         .run()?;
-    let compiled = workspace
-        .target
-        .join(WASM_TARGET)
-        .join("release/dalnet_web.wasm");
+    let compiled = workspace.target.join(WASM_TARGET).join("release/dalnet_web.wasm");
     // Function names are a quarter of the download and serve nobody on the page.
     Tool::new(workspace.tool("wasm-bindgen"))
         .args(["--target", "web", "--remove-name-section", "--out-dir"])
@@ -51,11 +40,6 @@ fn shrink(workspace: &Workspace) -> Result<()> {
     );
     let engine = workspace.web.join("src/engine/dalnet_web_bg.wasm");
     let shrunk = engine.with_extension("wasm.shrunk");
-    Tool::new(wasm_opt)
-        .arg("-O2")
-        .arg(&engine)
-        .arg("-o")
-        .arg(&shrunk)
-        .run()?;
+    Tool::new(wasm_opt).arg("-O2").arg(&engine).arg("-o").arg(&shrunk).run()?;
     fs::rename(&shrunk, &engine).with_context(|| format!("replacing {}", engine.display()))
 }

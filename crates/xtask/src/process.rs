@@ -25,10 +25,7 @@ pub(crate) struct Tool {
 impl Tool {
     /// A command by name (looked up in `PATH`) or path.
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
-        Self {
-            command: Command::new(program),
-            limit: None,
-        }
+        Self { command: Command::new(program), limit: None }
     }
 
     /// Appends arguments.
@@ -90,11 +87,8 @@ impl Tool {
     /// As [`Tool::run`], with the command's error output, or the output is not UTF-8.
     pub(crate) fn output(mut self) -> Result<String> {
         let output = self.command.output().with_context(|| self.cannot_start())?;
-        self.check(output.status, || {
-            String::from_utf8_lossy(&output.stderr).into_owned()
-        })?;
-        let text = String::from_utf8(output.stdout)
-            .with_context(|| format!("output of `{}`", self.line()))?;
+        self.check(output.status, || String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let text = String::from_utf8(output.stdout).with_context(|| format!("output of `{}`", self.line()))?;
         Ok(text.trim().to_owned())
     }
 
@@ -117,15 +111,10 @@ impl Tool {
         let mut file = log.open()?;
         writeln!(file, "$ {}", self.line())?;
         let start = file.metadata()?.len();
-        self.command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file);
+        self.command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
         let status = self.wait(&mut child)?;
-        self.check(status, || {
-            format!("{}\n(all of it: {})", log.tail(start), log.path.display())
-        })
+        self.check(status, || format!("{}\n(all of it: {})", log.tail(start), log.path.display()))
     }
 
     fn wait(&self, child: &mut Child) -> Result<ExitStatus> {
@@ -133,6 +122,9 @@ impl Tool {
         let mut dots = 0;
         loop {
             if let Some(status) = child.try_wait()? {
+                if dots > 0 {
+                    print!(" ");
+                }
                 return Ok(status);
             }
             let elapsed = start.elapsed();
@@ -165,9 +157,8 @@ impl Tool {
 
     fn line(&self) -> String {
         let program = self.command.get_program().to_owned();
-        let words: Vec<OsString> = std::iter::once(program)
-            .chain(self.command.get_args().map(OsStr::to_owned))
-            .collect();
+        let words: Vec<OsString> =
+            std::iter::once(program).chain(self.command.get_args().map(OsStr::to_owned)).collect();
         words.join(OsStr::new(" ")).to_string_lossy().into_owned()
     }
 }
@@ -191,10 +182,7 @@ impl Log {
     }
 
     fn open(&self) -> Result<File> {
-        File::options()
-            .append(true)
-            .open(&self.path)
-            .with_context(|| format!("writing {}", self.path.display()))
+        File::options().append(true).open(&self.path).with_context(|| format!("writing {}", self.path.display()))
     }
 
     /// The end of what was written since the byte `start`.
@@ -240,9 +228,7 @@ mod tests {
     fn a_command_past_its_limit_is_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let log = Log::create(folder.path().join("step.log")).unwrap();
-        let slow = Tool::new("sleep")
-            .arg("20")
-            .limit(Duration::from_millis(100));
+        let slow = Tool::new("sleep").arg("20").limit(Duration::from_millis(100));
         let error = slow.quiet(&log).unwrap_err();
         assert!(error.to_string().contains("stopped"), "{error}");
     }

@@ -52,19 +52,14 @@ fn bind(first_port: u16) -> Result<(Server, u16)> {
             return Ok((server, port));
         }
     }
-    Err(anyhow!(
-        "no free port from {first_port} to {last_port}: choose another with --port"
-    ))
+    Err(anyhow!("no free port from {first_port} to {last_port}: choose another with --port"))
 }
 
 fn answer(request: Request, folder: &Path) -> Result<()> {
     if !matches!(request.method(), Method::Get | Method::Head) {
-        return Ok(
-            request.respond(Response::from_string("only GET and HEAD").with_status_code(405))?
-        );
+        return Ok(request.respond(Response::from_string("only GET and HEAD").with_status_code(405))?);
     }
-    let opened =
-        file_of(request.url(), folder).and_then(|path| Some((File::open(&path).ok()?, path)));
+    let opened = file_of(request.url(), folder).and_then(|path| Some((File::open(&path).ok()?, path)));
     let Some((file, path)) = opened else {
         return Ok(request.respond(Response::from_string("not found").with_status_code(404))?);
     };
@@ -82,9 +77,7 @@ fn header(name: &str, value: &str) -> Result<Header> {
 /// The file that an address means; `None` where it leaves the folder or there is none.
 fn file_of(url: &str, folder: &Path) -> Option<PathBuf> {
     let path = url.split(['?', '#']).next()?.trim_start_matches('/');
-    let inside = Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
+    let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     let file = folder.join(if path.is_empty() { "index.html" } else { path });
     (inside && file.is_file()).then_some(file)
 }
@@ -114,11 +107,7 @@ mod tests {
 
     fn get(port: u16, path: &str) -> String {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text

@@ -55,18 +55,8 @@ struct Step {
 
 /// Cheap checks first, so that a machine which lacks something says so before anything is compiled.
 const STEPS: [Step; 8] = [
-    Step {
-        name: "Rust toolchain",
-        needed_from: Purpose::Site,
-        remedy: rust::REMEDY,
-        ensure: rust::ensure,
-    },
-    Step {
-        name: "Node",
-        needed_from: Purpose::Site,
-        remedy: node::NODE_REMEDY,
-        ensure: node::ensure_node,
-    },
+    Step { name: "Rust toolchain", needed_from: Purpose::Site, remedy: rust::REMEDY, ensure: rust::ensure },
+    Step { name: "Node", needed_from: Purpose::Site, remedy: node::NODE_REMEDY, ensure: node::ensure_node },
     Step {
         name: "npm packages",
         needed_from: Purpose::Site,
@@ -97,12 +87,7 @@ const STEPS: [Step; 8] = [
         remedy: tools::REMEDY,
         ensure: tools::ensure_wasm_bindgen,
     },
-    Step {
-        name: "wasm-pack",
-        needed_from: Purpose::Tests,
-        remedy: tools::REMEDY,
-        ensure: tools::ensure_wasm_pack,
-    },
+    Step { name: "wasm-pack", needed_from: Purpose::Tests, remedy: tools::REMEDY, ensure: tools::ensure_wasm_pack },
 ];
 
 fn steps_for(purpose: Purpose) -> impl Iterator<Item = &'static Step> {
@@ -122,10 +107,7 @@ impl std::error::Error for Failure {}
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { step, why, remedy } = self;
-        write!(
-            formatter,
-            "set-up stopped at: {step}\n\nwhy: {why:#}\n\nremedy: {remedy}"
-        )
+        write!(formatter, "set-up stopped at: {step}\n\nwhy: {why:#}\n\nremedy: {remedy}")
     }
 }
 
@@ -139,10 +121,7 @@ pub(crate) fn set_up(workspace: &Workspace, purpose: Purpose) -> Result<()> {
         let start = Instant::now();
         print!("  {:<22} ", step.name);
         std::io::stdout().flush()?;
-        let log = workspace
-            .cache
-            .join("logs")
-            .join(format!("{}.log", step.name.replace(' ', "-")));
+        let log = workspace.cache.join("logs").join(format!("{}.log", step.name.replace(' ', "-")));
         let outcome = Log::create(log).and_then(|log| (step.ensure)(workspace, &log));
         match outcome {
             Ok(outcome) => println!("{outcome}, {:.1} s", start.elapsed().as_secs_f32()),
@@ -180,11 +159,7 @@ mod tests {
 
     #[test]
     fn a_failure_says_which_step_why_and_the_remedy() {
-        let failure = Failure {
-            step: "Node",
-            why: anyhow::anyhow!("not found"),
-            remedy: "install it",
-        };
+        let failure = Failure { step: "Node", why: anyhow::anyhow!("not found"), remedy: "install it" };
         let text = failure.to_string();
         for part in ["Node", "why: not found", "remedy: install it"] {
             assert!(text.contains(part), "{text}");

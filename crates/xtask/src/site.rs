@@ -11,10 +11,7 @@ use crate::workspace::Workspace;
 /// # Errors
 /// The page's build fails, or its result cannot be read.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
-    Tool::new("npm")
-        .args(["run", "--silent", "build"])
-        .current_dir(&workspace.web)
-        .run()?;
+    Tool::new("npm").args(["run", "--silent", "build"]).current_dir(&workspace.web).run()?;
     let shipped = sizes::measure(&workspace.dist())?;
     println!("\n{}", sizes::table(&shipped));
     println!("site: {}", workspace.dist().display());

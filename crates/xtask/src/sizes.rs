@@ -45,8 +45,7 @@ fn collect(folder: &Path, prefix: &str, shipped: &mut Vec<Shipped>) -> Result<()
             collect(&entry.path(), &format!("{path}/"), shipped)?;
             continue;
         }
-        let bytes = fs::read(entry.path())
-            .with_context(|| format!("reading {}", entry.path().display()))?;
+        let bytes = fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?;
         let (raw, gzip) = (bytes.len() as u64, gzip_size(&bytes)?);
         shipped.push(Shipped { path, raw, gzip });
     }
@@ -61,14 +60,8 @@ fn gzip_size(bytes: &[u8]) -> Result<u64> {
 
 /// The files as lines of kilobytes, with a sum.
 pub(crate) fn table(shipped: &[Shipped]) -> String {
-    let width = shipped
-        .iter()
-        .map(|file| file.path.len())
-        .max()
-        .unwrap_or(0)
-        .max("file".len());
-    let line =
-        |path: &str, raw: &str, gzip: &str| format!("  {path:<width$} {raw:>12} {gzip:>12}\n");
+    let width = shipped.iter().map(|file| file.path.len()).max().unwrap_or(0).max("file".len());
+    let line = |path: &str, raw: &str, gzip: &str| format!("  {path:<width$} {raw:>12} {gzip:>12}\n");
     let kilobytes = |bytes: u64| format!("{:.1} kB", bytes as f64 / 1e3);
     let mut text = line("file", "raw", "gzip");
     for file in shipped {
@@ -89,22 +82,14 @@ pub(crate) fn check_budget(shipped: &[Shipped]) -> Result<()> {
     }
     let mut over = String::new();
     for file in shipped {
-        let (size, limit, kind) = if is_wasm(file) {
-            (file.gzip, WASM_GZIP_LIMIT, "as gzip")
-        } else {
-            (file.raw, FILE_LIMIT, "raw")
-        };
+        let (size, limit, kind) =
+            if is_wasm(file) { (file.gzip, WASM_GZIP_LIMIT, "as gzip") } else { (file.raw, FILE_LIMIT, "raw") };
         if size > limit {
-            over += &format!(
-                "\n  {}: {size} bytes {kind}, the limit is {limit}",
-                file.path
-            );
+            over += &format!("\n  {}: {size} bytes {kind}, the limit is {limit}", file.path);
         }
     }
     if !over.is_empty() {
-        bail!(
-            "over the size budget (the limits and their reasons stand in crates/xtask/src/sizes.rs):{over}"
-        );
+        bail!("over the size budget (the limits and their reasons stand in crates/xtask/src/sizes.rs):{over}");
     }
     Ok(())
 }
@@ -132,10 +117,7 @@ mod tests {
 
     #[test]
     fn the_table_sums_both_columns() {
-        let text = table(&[
-            file("a.wasm", 20_000_000, 3_000_000),
-            file("b.js", 500_000, 100_000),
-        ]);
+        let text = table(&[file("a.wasm", 20_000_000, 3_000_000), file("b.js", 500_000, 100_000)]);
         let last = text.lines().last().unwrap();
         let words: Vec<_> = last.split_whitespace().collect();
         assert_eq!(words, ["all", "20500.0", "kB", "3100.0", "kB"]);
@@ -145,10 +127,7 @@ mod tests {
     fn the_budget_names_every_file_over_its_limit() {
         let engine = || file("engine.wasm", 30_000_000, WASM_GZIP_LIMIT);
         check_budget(&[engine(), file("model.safetensors", FILE_LIMIT, FILE_LIMIT)]).unwrap();
-        let shipped = [
-            file("fat.wasm", 30_000_000, WASM_GZIP_LIMIT + 1),
-            file("big.bin", FILE_LIMIT + 1, 1),
-        ];
+        let shipped = [file("fat.wasm", 30_000_000, WASM_GZIP_LIMIT + 1), file("big.bin", FILE_LIMIT + 1, 1)];
         let text = check_budget(&shipped).unwrap_err().to_string();
         for part in ["fat.wasm: 4000001", "big.bin: 20000001"] {
             assert!(text.contains(part), "{text}");

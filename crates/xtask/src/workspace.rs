@@ -32,21 +32,12 @@ impl Workspace {
             .nth(2)
             .context("crates/xtask has no grandparent folder")?
             .to_path_buf();
-        let metadata = Tool::new("cargo")
-            .args(["metadata", "--no-deps", "--format-version", "1"])
-            .current_dir(&root)
-            .output()?;
+        let metadata =
+            Tool::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&root).output()?;
         let metadata: serde_json::Value =
             serde_json::from_str(&metadata).context("cargo metadata did not print JSON")?;
-        let target = metadata["target_directory"]
-            .as_str()
-            .context("cargo metadata names no target directory")?;
-        Ok(Self {
-            web: root.join("web"),
-            cache: cache_home()?.join("dalnet"),
-            target: PathBuf::from(target),
-            root,
-        })
+        let target = metadata["target_directory"].as_str().context("cargo metadata names no target directory")?;
+        Ok(Self { web: root.join("web"), cache: cache_home()?.join("dalnet"), target: PathBuf::from(target), root })
     }
 
     /// The install root of wasm-bindgen and wasm-pack.
@@ -56,9 +47,7 @@ impl Workspace {
 
     /// The program `name` in the tools root.
     pub(crate) fn tool(&self, name: &str) -> PathBuf {
-        self.tools()
-            .join("bin")
-            .join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        self.tools().join("bin").join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
     /// The site that `cargo xtask site` writes.
@@ -69,8 +58,7 @@ impl Workspace {
     /// The version of a crate in `Cargo.lock`.
     pub(crate) fn locked_version(&self, package: &str) -> Result<String> {
         let path = self.root.join("Cargo.lock");
-        let lock =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let lock = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         locked_version(&lock, package)
             .map(str::to_owned)
             .with_context(|| format!("{} has no package {package}", path.display()))
@@ -79,8 +67,7 @@ impl Workspace {
     /// The toolchain version that `rust-toolchain.toml` pins.
     pub(crate) fn toolchain_version(&self) -> Result<String> {
         let path = self.root.join("rust-toolchain.toml");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         text.lines()
             .find_map(|line| quoted(line, "channel"))
             .map(str::to_owned)
@@ -110,13 +97,7 @@ fn locked_version<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
 
 /// The string value of a TOML line `key = "value"`.
 fn quoted<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.trim()
-        .strip_prefix(key)?
-        .trim_start()
-        .strip_prefix('=')?
-        .trim()
-        .strip_prefix('"')?
-        .strip_suffix('"')
+    line.trim().strip_prefix(key)?.trim_start().strip_prefix('=')?.trim().strip_prefix('"')?.strip_suffix('"')
 }
 
 #[cfg(test)]

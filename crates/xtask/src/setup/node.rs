@@ -21,21 +21,14 @@ pub(super) const PACKAGES_REMEDY: &str = "run `npm ci` in web/ and read what it 
 pub(super) fn ensure_node(_workspace: &Workspace, _log: &Log) -> Result<Outcome> {
     let version = Tool::new("node").arg("--version").output()?;
     let (major, minor) = OLDEST_NODE;
-    let found =
-        parse_version(&version).with_context(|| format!("`node --version` printed {version:?}"))?;
-    ensure!(
-        found >= OLDEST_NODE,
-        "Node is {version}, the site needs {major}.{minor} or newer"
-    );
+    let found = parse_version(&version).with_context(|| format!("`node --version` printed {version:?}"))?;
+    ensure!(found >= OLDEST_NODE, "Node is {version}, the site needs {major}.{minor} or newer");
     Tool::new("npm").arg("--version").output()?;
     Ok(Outcome::Present(format!("node {version}")))
 }
 
 fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text
-        .strip_prefix('v')?
-        .split('.')
-        .map(|number| number.parse().ok());
+    let mut numbers = text.strip_prefix('v')?.split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }
 
@@ -61,22 +54,16 @@ fn read_json(path: &Path) -> Result<Value> {
 
 /// The packages of a lock file without the project itself (the empty path).
 fn packages(lock: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    lock["packages"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(path, _)| !path.is_empty())
+    lock["packages"].as_object().into_iter().flatten().filter(|(path, _)| !path.is_empty())
 }
 
 /// Whether npm's record of what it installed fits the lock file: nothing of another version, nothing extra,
 /// and nothing missing but optional packages (those of other operating systems).
 fn in_step(locked: &Value, installed: &Value) -> bool {
     let version = |lock: &Value, path: &str| lock["packages"][path]["version"].clone();
-    let nothing_missing = packages(locked).all(|(path, package)| {
-        package["optional"] == true || version(installed, path) == package["version"]
-    });
-    let nothing_else =
-        packages(installed).all(|(path, package)| version(locked, path) == package["version"]);
+    let nothing_missing = packages(locked)
+        .all(|(path, package)| package["optional"] == true || version(installed, path) == package["version"]);
+    let nothing_else = packages(installed).all(|(path, package)| version(locked, path) == package["version"]);
     nothing_missing && nothing_else
 }
 
@@ -96,18 +83,9 @@ mod tests {
             "node_modules/a": { "version": "1.0.0" },
             "node_modules/b": { "version": "2.0.0", "optional": true },
         }));
-        assert!(in_step(
-            &locked,
-            &lock(json!({ "node_modules/a": { "version": "1.0.0" } }))
-        ));
-        assert!(!in_step(
-            &locked,
-            &lock(json!({ "node_modules/b": { "version": "2.0.0" } }))
-        ));
-        assert!(!in_step(
-            &locked,
-            &lock(json!({ "node_modules/a": { "version": "1.0.1" } }))
-        ));
+        assert!(in_step(&locked, &lock(json!({ "node_modules/a": { "version": "1.0.0" } }))));
+        assert!(!in_step(&locked, &lock(json!({ "node_modules/b": { "version": "2.0.0" } }))));
+        assert!(!in_step(&locked, &lock(json!({ "node_modules/a": { "version": "1.0.1" } }))));
         let extra = json!({ "node_modules/a": { "version": "1.0.0" }, "node_modules/c": { "version": "3.0.0" } });
         assert!(!in_step(&locked, &lock(extra)));
     }

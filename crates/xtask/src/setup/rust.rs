@@ -11,33 +11,17 @@ pub(super) const REMEDY: &str = "install rustup (https://rustup.rs) and run `rus
 
 pub(super) fn ensure(workspace: &Workspace, _log: &Log) -> Result<Outcome> {
     let wanted = workspace.toolchain_version()?;
-    for (program, flag) in [
-        ("rustc", "-V"),
-        ("cargo", "-V"),
-        ("clippy-driver", "-V"),
-        ("rustfmt", "-V"),
-    ] {
-        Tool::new(program)
-            .arg(flag)
-            .current_dir(&workspace.root)
-            .output()?;
+    for (program, flag) in [("rustc", "-V"), ("cargo", "-V"), ("clippy-driver", "-V"), ("rustfmt", "-V")] {
+        Tool::new(program).arg(flag).current_dir(&workspace.root).output()?;
     }
     let version = rustc_version(workspace)?;
-    ensure!(
-        version == wanted,
-        "rustc is {version}, rust-toolchain.toml asks for {wanted}"
-    );
+    ensure!(version == wanted, "rustc is {version}, rust-toolchain.toml asks for {wanted}");
     Ok(Outcome::Present(format!("rustc {version}")))
 }
 
 /// The version number of the checkout's compiler.
 pub(super) fn rustc_version(workspace: &Workspace) -> Result<String> {
-    let line = Tool::new("rustc")
-        .arg("-V")
-        .current_dir(&workspace.root)
-        .output()?;
+    let line = Tool::new("rustc").arg("-V").current_dir(&workspace.root).output()?;
     let version = line.split_whitespace().nth(1);
-    version
-        .map(str::to_owned)
-        .ok_or_else(|| anyhow::anyhow!("`rustc -V` printed {line:?}, not a version"))
+    version.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("`rustc -V` printed {line:?}, not a version"))
 }

@@ -21,21 +21,10 @@ pub(super) fn ensure_wasm_pack(workspace: &Workspace, log: &Log) -> Result<Outco
     ensure_tool(workspace, log, "wasm-pack", "wasm-pack", WASM_PACK)
 }
 
-fn ensure_tool(
-    workspace: &Workspace,
-    log: &Log,
-    package: &str,
-    program: &str,
-    version: &str,
-) -> Result<Outcome> {
+fn ensure_tool(workspace: &Workspace, log: &Log, package: &str, program: &str, version: &str) -> Result<Outcome> {
     let said = format!("{program} {version}");
     let path = workspace.tool(program);
-    if path.is_file()
-        && Tool::new(&path)
-            .arg("--version")
-            .output()
-            .is_ok_and(|line| line == said)
-    {
+    if path.is_file() && Tool::new(&path).arg("--version").output().is_ok_and(|line| line == said) {
         return Ok(Outcome::Present(said));
     }
     let install = |locked: &[&str]| {
@@ -55,10 +44,6 @@ fn ensure_tool(
     // A registry mirror can lack a version that the tool's own lock file names.
     install(&["--locked"]).or_else(|_| install(&[]))?;
     let line = Tool::new(&path).arg("--version").output()?;
-    ensure!(
-        line == said,
-        "{} says {line:?} instead of {said:?}",
-        path.display()
-    );
+    ensure!(line == said, "{} says {line:?} instead of {said:?}", path.display());
     Ok(Outcome::Installed(said))
 }

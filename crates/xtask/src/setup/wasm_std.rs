@@ -26,22 +26,13 @@ pub(super) struct Toolchain {
 
 impl Toolchain {
     fn of(workspace: &Workspace) -> Result<Self> {
-        let sysroot = Tool::new("rustc")
-            .args(["--print", "sysroot"])
-            .current_dir(&workspace.root)
-            .output()?;
-        Ok(Self {
-            sysroot: PathBuf::from(sysroot),
-            version: super::rust::rustc_version(workspace)?,
-        })
+        let sysroot = Tool::new("rustc").args(["--print", "sysroot"]).current_dir(&workspace.root).output()?;
+        Ok(Self { sysroot: PathBuf::from(sysroot), version: super::rust::rustc_version(workspace)? })
     }
 
     /// The folder of the library's compiled crates.
     pub(super) fn library(&self) -> PathBuf {
-        self.sysroot
-            .join("lib/rustlib")
-            .join(WASM_TARGET)
-            .join("lib")
+        self.sysroot.join("lib/rustlib").join(WASM_TARGET).join("lib")
     }
 
     /// Whether a crate that uses std really compiles for wasm.
@@ -52,14 +43,7 @@ impl Toolchain {
         fs::write(&probe, "pub fn probe() -> Vec<u8> { Vec::new() }\n")
             .with_context(|| format!("writing {}", probe.display()))?;
         Ok(Tool::new("rustc")
-            .args([
-                "--target",
-                WASM_TARGET,
-                "--crate-type",
-                "lib",
-                "--emit",
-                "metadata",
-            ])
+            .args(["--target", WASM_TARGET, "--crate-type", "lib", "--emit", "metadata"])
             .arg("--out-dir")
             .arg(&folder)
             .arg(&probe)
@@ -84,11 +68,7 @@ pub(super) fn ensure(workspace: &Workspace, log: &Log) -> Result<Outcome> {
         );
         Outcome::Installed("from Debian's rust-src".to_owned())
     };
-    forget_other_library(
-        workspace,
-        &toolchain,
-        matches!(outcome, Outcome::Present(_)),
-    )?;
+    forget_other_library(workspace, &toolchain, matches!(outcome, Outcome::Present(_)))?;
     Ok(outcome)
 }
 
@@ -105,11 +85,7 @@ fn rustup_adds(workspace: &Workspace, log: &Log) -> bool {
 /// the change, and the compiler then finds no matching crate `std` (E0463).
 ///
 /// Results of unknown origin are kept where the library was present before this program ran.
-fn forget_other_library(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    was_present: bool,
-) -> Result<()> {
+fn forget_other_library(workspace: &Workspace, toolchain: &Toolchain, was_present: bool) -> Result<()> {
     let built = workspace.target.join(WASM_TARGET);
     let note = built.join(".standard-library");
     let library = listing(&toolchain.library())?;
@@ -130,11 +106,7 @@ fn listing(library: &Path) -> Result<String> {
     let mut lines = Vec::new();
     for entry in fs::read_dir(library).with_context(|| format!("reading {}", library.display()))? {
         let entry = entry?;
-        lines.push(format!(
-            "{} {}\n",
-            entry.file_name().to_string_lossy(),
-            entry.metadata()?.len()
-        ));
+        lines.push(format!("{} {}\n", entry.file_name().to_string_lossy(), entry.metadata()?.len()));
     }
     lines.sort();
     Ok(lines.concat())
@@ -153,10 +125,7 @@ mod tests {
             cache: folder.path().join("cache"),
             target: folder.path().join("target"),
         };
-        let toolchain = Toolchain {
-            sysroot: folder.path().join("sysroot"),
-            version: "1.0.0".to_owned(),
-        };
+        let toolchain = Toolchain { sysroot: folder.path().join("sysroot"), version: "1.0.0".to_owned() };
         fs::create_dir_all(toolchain.library()).unwrap();
         fs::write(toolchain.library().join("libstd-1.rlib"), "one").unwrap();
         let built = workspace.target.join(WASM_TARGET).join("release");

@@ -28,8 +28,7 @@ pub(super) fn install(workspace: &Workspace, toolchain: &Toolchain, log: &Log) -
         compile(toolchain, &source, &target, log)?;
         copy_crates(&target.join(WASM_TARGET).join("dist/deps"), &kept)?;
         for folder in [target, work.join("source")] {
-            fs::remove_dir_all(&folder)
-                .with_context(|| format!("clearing {}", folder.display()))?;
+            fs::remove_dir_all(&folder).with_context(|| format!("clearing {}", folder.display()))?;
         }
     }
     copy_crates(&kept, &toolchain.library())
@@ -44,36 +43,21 @@ fn download(work: &Path, version: &str, log: &Log) -> Result<PathBuf> {
     if let Some(package) = downloaded(work, version)? {
         return Ok(package);
     }
-    let addresses = Tool::new("apt-get")
-        .args([
-            "indextargets",
-            "--format",
-            "$(REPO_URI)",
-            "Created-By: Packages",
-        ])
-        .output()?;
+    let addresses =
+        Tool::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]).output()?;
     let mirror = debian_mirror(&addresses).context("none of apt's sources is a Debian archive")?;
     for suite in SUITES {
         let apt = private_apt(work, mirror, suite)?;
-        let run = |words: &[&str]| {
-            Tool::new("apt-get")
-                .args(&apt)
-                .args(words)
-                .current_dir(work)
-                .quiet(log)
-        };
+        let run = |words: &[&str]| Tool::new("apt-get").args(&apt).args(words).current_dir(work).quiet(log);
         // A suite that is gone, or that has moved on to another version, is the ordinary case.
-        let fetched =
-            run(&["update"]).and_then(|()| run(&["download", &format!("rust-src={version}*")]));
+        let fetched = run(&["update"]).and_then(|()| run(&["download", &format!("rust-src={version}*")]));
         if fetched.is_ok()
             && let Some(package) = downloaded(work, version)?
         {
             return Ok(package);
         }
     }
-    bail!(
-        "rustup could not add the target, and no suite of {SUITES:?} at {mirror} has rust-src {version}"
-    )
+    bail!("rustup could not add the target, and no suite of {SUITES:?} at {mirror} has rust-src {version}")
 }
 
 fn downloaded(work: &Path, version: &str) -> Result<Option<PathBuf>> {
@@ -90,10 +74,7 @@ fn downloaded(work: &Path, version: &str) -> Result<Option<PathBuf>> {
 
 /// The main archive among apt's repository addresses.
 fn debian_mirror(addresses: &str) -> Option<&str> {
-    addresses
-        .lines()
-        .map(str::trim)
-        .find(|address| address.trim_end_matches('/').ends_with("/debian"))
+    addresses.lines().map(str::trim).find(|address| address.trim_end_matches('/').ends_with("/debian"))
 }
 
 /// apt options for one suite of `mirror` whose lists and downloads stay under `work`.
@@ -105,11 +86,8 @@ fn private_apt(work: &Path, mirror: &str, suite: &str) -> Result<Vec<String>> {
     }
     let list = folder.join("sources.list");
     let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-    fs::write(
-        &list,
-        format!("deb [signed-by={keyring}] {mirror} {suite} main\n"),
-    )
-    .with_context(|| format!("writing {}", list.display()))?;
+    fs::write(&list, format!("deb [signed-by={keyring}] {mirror} {suite} main\n"))
+        .with_context(|| format!("writing {}", list.display()))?;
     let folder = folder.display();
     let settings = [
         format!("Dir::Etc::sourcelist={}", list.display()),
@@ -120,10 +98,7 @@ fn private_apt(work: &Path, mirror: &str, suite: &str) -> Result<Vec<String>> {
         // apt's own user cannot write under the home folder.
         "APT::Sandbox::User=root".to_owned(),
     ];
-    Ok(settings
-        .into_iter()
-        .flat_map(|setting| ["-o".to_owned(), setting])
-        .collect())
+    Ok(settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]).collect())
 }
 
 /// Unpacks the package and returns the folder of the library's cargo workspace.
@@ -132,11 +107,7 @@ fn unpack(work: &Path, package: &Path, log: &Log) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("clearing {}", folder.display()))?;
     }
-    Tool::new("dpkg-deb")
-        .arg("--extract")
-        .arg(package)
-        .arg(&folder)
-        .quiet(log)?;
+    Tool::new("dpkg-deb").arg("--extract").arg(package).arg(&folder).quiet(log)?;
     let sources = folder.join("usr/src");
     for entry in fs::read_dir(&sources).with_context(|| format!("reading {}", sources.display()))? {
         let library = entry?.path().join("library");
@@ -158,20 +129,8 @@ fn compile(toolchain: &Toolchain, source: &Path, target: &Path, log: &Log) -> Re
         format!("--remap-path-prefix={}=/rustc/library", source.display()),
     ];
     Tool::new(program("cargo"))
-        .args([
-            "build",
-            "--locked",
-            "--profile",
-            "dist",
-            "--target",
-            WASM_TARGET,
-        ])
-        .args([
-            "--package",
-            "sysroot",
-            "--features",
-            "panic-unwind backtrace",
-        ])
+        .args(["build", "--locked", "--profile", "dist", "--target", WASM_TARGET])
+        .args(["--package", "sysroot", "--features", "panic-unwind backtrace"])
         .current_dir(source)
         .env("RUSTC", program("rustc"))
         .env("RUSTC_BOOTSTRAP", "1")
@@ -191,12 +150,8 @@ fn copy_crates(from: &Path, to: &Path) -> Result<()> {
             fs::remove_dir_all(folder).with_context(|| format!("clearing {}", folder.display()))?;
         }
     }
-    fs::create_dir_all(&partial).with_context(|| {
-        format!(
-            "making {} (the toolchain's folder must be writable)",
-            partial.display()
-        )
-    })?;
+    fs::create_dir_all(&partial)
+        .with_context(|| format!("making {} (the toolchain's folder must be writable)", partial.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
         let path = entry?.path();
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
@@ -223,10 +178,7 @@ mod tests {
     #[test]
     fn only_crates_are_copied_and_an_older_copy_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (
-            folder.path().join("deps"),
-            folder.path().join("rustlib/lib"),
-        );
+        let (from, to) = (folder.path().join("deps"), folder.path().join("rustlib/lib"));
         fs::create_dir_all(&from).unwrap();
         fs::create_dir_all(&to).unwrap();
         fs::write(to.join("libold.rlib"), "").unwrap();
@@ -234,10 +186,7 @@ mod tests {
             fs::write(from.join(name), "").unwrap();
         }
         copy_crates(&from, &to).unwrap();
-        let names: Vec<_> = fs::read_dir(&to)
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
+        let names: Vec<_> = fs::read_dir(&to).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["libstd-1.rlib"]);
     }
 }
