@@ -87,7 +87,7 @@ impl Run<'_> {
 
     fn perform(&self, check: Check) -> Result<()> {
         match check {
-            Check::Format => self.cargo(&["fmt", "--all", "--check"]),
+            Check::Format => self.cargo(&["fmt", "--all", "--", "--check", "-l"]),
             Check::Clippy => self.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
             Check::Native => self.cargo(&["test", "--workspace"]),
             Check::Wasm => self.wasm(),

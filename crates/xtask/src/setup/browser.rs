@@ -49,6 +49,9 @@ pub(super) fn ensure_chromium(_workspace: &Workspace, log: &Log) -> Result<Outco
         Ok(versions) => return Ok(Outcome::Present(versions)),
         Err(error) => error,
     };
+    if env::var_os("DALNET_CHROME").is_some() || env::var_os("DALNET_CHROMEDRIVER").is_some() {
+        return Err(missing);
+    }
     apt_install(&["chromium", "chromium-driver"], log).with_context(|| format!("{missing:#}"))?;
     Ok(Outcome::Installed(browser_versions()?))
 }
