@@ -1,7 +1,7 @@
 import type { Device, DevicePreference, FromWorker, ToPage, ToWorker } from './messages.ts';
 
 /** Silence, in seconds, after which the worker counts as stuck. Software graphics adapters need minutes for a run. */
-const PATIENCE = { start: 90, load: 240, picture: 90, run: 900 } as const;
+const PATIENCE = { start: 90, load: 240, picture: 90, run: 600 } as const;
 
 /**
  * The page's side of the worker. Guards every wait by a time-out, and replaces a worker whose GPU failed by one that
@@ -14,9 +14,13 @@ export class EngineClient {
   #worker: Worker | null = null;
   #device: Device | null = null;
   #failed = false;
+  /** Why the GPU was given up, once it was. */
+  #note = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
   #photos = 0;
+  /** The photo on the page, and the newer one that is being decoded. */
   #photo: Extract<ToWorker, { type: 'open' }> | null = null;
+  #opening: Extract<ToWorker, { type: 'open' }> | null = null;
 
   /** `manifestUrl` is absolute; `listener` hears everything that the page should know. */
   constructor(preference: DevicePreference, manifestUrl: string, listener: (message: ToPage) => void) {
@@ -42,16 +46,17 @@ export class EngineClient {
     this.#worker = worker;
     this.#wait('start');
     this.#send({ type: 'start', preference: this.#preference, manifestUrl: this.#manifestUrl });
-    if (this.#photo) this.#send(this.#photo);
+    const photo = this.#opening ?? this.#photo;
+    if (photo) this.#send(photo);
   }
 
   /** Hands a photo over and gives its number. After a failure it starts the engine again first. */
   open(file: Blob, name: string): number {
     this.#photos += 1;
-    this.#photo = { type: 'open', photo: this.#photos, file, name };
+    this.#opening = { type: 'open', photo: this.#photos, file, name };
     if (this.#failed) this.start();
     else {
-      this.#send(this.#photo);
+      this.#send(this.#opening);
       this.#wait('picture');
     }
     return this.#photos;
@@ -59,8 +64,11 @@ export class EngineClient {
 
   /** Asks again about the photo that was opened last, with `classes` (labels 1..) to choose from. */
   ask(photo: number, classes: readonly number[]): void {
-    this.#send({ type: 'ask', photo, classes });
-    this.#wait('run');
+    if (this.#failed) this.start();
+    else {
+      this.#send({ type: 'ask', photo, classes });
+      this.#wait('run');
+    }
   }
 
   #send(message: ToWorker): void {
@@ -80,11 +88,17 @@ export class EngineClient {
         this.#wait('load');
         break;
       case 'picture':
+        if (this.#opening?.photo === message.photo) {
+          this.#photo = this.#opening;
+          this.#opening = null;
+        }
+        this.#wait('run');
+        break;
       case 'running':
         this.#wait('run');
         break;
       case 'ready':
-        this.#wait(this.#photo ? 'run' : null);
+        this.#wait(this.#opening ? 'picture' : this.#photo ? 'run' : null);
         break;
       case 'segmentation':
         this.#wait(null);
@@ -92,7 +106,7 @@ export class EngineClient {
       case 'failed':
         this.#wait(null);
         if (message.stage === 'picture') {
-          if (this.#photo?.photo === message.photo) this.#photo = null;
+          if (this.#opening?.photo === message.photo) this.#opening = null;
         } else if (this.#device === 'webgpu' && message.stage !== 'model') {
           this.#fallBack(message.message);
           return;
@@ -101,7 +115,7 @@ export class EngineClient {
         }
         break;
     }
-    this.#listener(message);
+    this.#listener(message.type === 'device' ? { ...message, note: this.#note || message.note } : message);
   }
 
   #wait(what: keyof typeof PATIENCE | null): void {
@@ -115,6 +129,7 @@ export class EngineClient {
 
   #fallBack(reason: string): void {
     this.#preference = 'cpu';
+    this.#note = `WebGPU failed (${reason})`;
     this.start();
     this.#listener({ type: 'fallback', reason });
   }

@@ -1,6 +1,6 @@
 import { element, make } from './dom.ts';
 import type { ClassResult, Segmentation } from './messages.ts';
-import { look, percent, readable } from './palette.ts';
+import { css, type Looks, looksOf, percent, readable } from './palette.ts';
 
 /**
  * The classes of the photo with colour, name and share, each a switch; below them the model's other classes, which
@@ -25,6 +25,11 @@ export class Legend {
         if (button) this.#toggle(Number(button.value));
       });
     }
+  }
+
+  /** How the classes of this photo look; a class keeps its look while the photo is open. */
+  get looks(): Looks {
+    return looksOf(this.#rows);
   }
 
   /** Forgets the last photo. */
@@ -64,7 +69,8 @@ export class Legend {
     const focused = document.activeElement instanceof HTMLButtonElement ? document.activeElement.value : null;
     const hadFocus = this.#list.contains(document.activeElement) || this.#others.contains(document.activeElement);
     const results = new Map(segmentation.classes.map((result) => [result.index, result]));
-    this.#list.replaceChildren(...this.#rows.map((label) => this.#row(label, results.get(label))));
+    const looks = this.looks;
+    this.#list.replaceChildren(...this.#rows.map((label) => this.#row(label, results.get(label), looks)));
     this.#empty.hidden = this.#rows.length > 0;
     this.#empty.textContent = 'The model finds none of its classes in this photo.';
     const rest = this.#names.map((_, index) => index + 1).filter((label) => !this.#rows.includes(label));
@@ -75,7 +81,7 @@ export class Legend {
     }
   }
 
-  #row(label: number, result: ClassResult | undefined): HTMLElement {
+  #row(label: number, result: ClassResult | undefined, looks: Looks): HTMLElement {
     const share = result?.share ?? 0;
     const item = make('li', 'row');
     const button = make('button', 'class');
@@ -84,8 +90,10 @@ export class Legend {
     button.ariaPressed = String(this.#on.has(label));
     const bar = make('span', 'bar');
     bar.style.setProperty('--share', String(share));
-    bar.style.setProperty('--hue', `rgb(${look(label).rgb.join(' ')})`);
-    button.append(swatch(label), make('span', 'name', this.#nameOf(label)), make('span', 'share', percent(share)), bar);
+    const look = looks.get(label);
+    const swatch = make('span', `swatch ${look?.filling ?? 'solid'}`);
+    if (look) button.style.setProperty('--hue', css(look));
+    button.append(swatch, make('span', 'name', this.#nameOf(label)), make('span', 'share', percent(share)), bar);
     if (result) button.title = `${percent(result.score)} sure that it is in the photo`;
     item.append(button);
     return item;
@@ -103,11 +111,4 @@ export class Legend {
   #nameOf(label: number): string {
     return readable(this.#names[label - 1] ?? `class ${label}`);
   }
-}
-
-function swatch(label: number): HTMLElement {
-  const { rgb, filling } = look(label);
-  const made = make('span', `swatch ${filling}`);
-  made.style.setProperty('--hue', `rgb(${rgb.join(' ')})`);
-  return made;
 }

@@ -69,9 +69,9 @@ function hear(message: ToPage): void {
       break;
     case 'segmentation':
       if (message.photo !== shown?.photo) break;
-      stage.showSegmentation(message.segmentation, classes);
       if (shown.fresh) legend.showNew(message.segmentation, classes);
       else legend.update(message.segmentation);
+      stage.showSegmentation(message.segmentation, classes, legend.looks);
       shown.fresh = false;
       saveButtons.disabled = false;
       status.idle(`${summarise(message.segmentation)}. ${seconds(message.milliseconds)} ${device}.`);

@@ -1,4 +1,4 @@
-import { isStrong, type Look, look } from './palette.ts';
+import { isStrong, type Looks } from './palette.ts';
 
 /** A map of labels: row by row, 0 background. */
 export interface LabelMap {
@@ -10,18 +10,18 @@ export interface LabelMap {
 const FILL_STRONG = 215;
 const FILL_WEAK = 105;
 
-/** Paints the regions in the colours and fillings of their classes, with a white rim; background is transparent. */
-export function paint({ width, height, labels }: LabelMap): ImageData {
+/** Paints the regions in their `looks`, with a white rim; background and labels without a look stay transparent. */
+export function paint({ width, height, labels }: LabelMap, looks: Looks): ImageData {
   const image = new ImageData(width, height);
   const pixels = new DataView(image.data.buffer);
   const long = Math.max(width, height);
   const period = Math.max(6, Math.round(long / 48));
   const rim = Math.max(1, Math.round(long / 420));
-  const looks = new Map<number, Look>();
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at++) {
       const label = labels[at] ?? 0;
-      if (label === 0) continue;
+      const look = looks.get(label);
+      if (!look) continue;
       const onRim =
         (x >= rim && labels[at - rim] !== label) ||
         (x + rim < width && labels[at + rim] !== label) ||
@@ -31,13 +31,8 @@ export function paint({ width, height, labels }: LabelMap): ImageData {
         pixels.setUint32(at * 4, 0xffffffff);
         continue;
       }
-      let style = looks.get(label);
-      if (!style) {
-        style = look(label);
-        looks.set(label, style);
-      }
-      const [red, green, blue] = style.rgb;
-      const alpha = isStrong(style.filling, x, y, period) ? FILL_STRONG : FILL_WEAK;
+      const [red, green, blue] = look.rgb;
+      const alpha = isStrong(look.filling, x, y, period) ? FILL_STRONG : FILL_WEAK;
       pixels.setUint32(at * 4, ((red << 24) | (green << 16) | (blue << 8) | alpha) >>> 0);
     }
   }

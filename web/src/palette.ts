@@ -1,17 +1,21 @@
 /**
  * Colours of the classes. Twenty hues that a colour-blind eye tells apart do not exist; seven do (Okabe and Ito,
- * "Color Universal Design", 2008). So a class has one of seven hues and one of three fillings: 21 distinct looks.
+ * "Color Universal Design", 2008). So a class has a hue for good, and where two classes of one photo share a hue,
+ * their fillings differ.
  */
 
 /** How a region is filled. */
 export type Filling = 'solid' | 'stripes' | 'dots';
 
-/** Look of one class. */
+/** Look of one class in one photo. */
 export interface Look {
   /** Red, green and blue, 0 to 255. */
   readonly rgb: readonly [number, number, number];
   readonly filling: Filling;
 }
+
+/** The looks of a photo's classes by label. */
+export type Looks = ReadonlyMap<number, Look>;
 
 const HUES: readonly Look['rgb'][] = [
   [213, 94, 0],
@@ -24,12 +28,28 @@ const HUES: readonly Look['rgb'][] = [
 ];
 const FILLINGS: readonly Filling[] = ['solid', 'stripes', 'dots'];
 
-/** Look of the class with `label` 1.. ; each row of seven is turned by two, so that frequent companions differ. */
-export function look(label: number): Look {
+/** Looks for `labels` (1..), the most important first: the first of a hue is solid. */
+export function looksOf(labels: readonly number[]): Looks {
+  const taken = new Map<number, number>();
+  return new Map(
+    labels.map((label) => {
+      const hue = hueOf(label);
+      const turn = taken.get(hue) ?? 0;
+      taken.set(hue, turn + 1);
+      return [label, { rgb: HUES[hue] ?? [128, 128, 128], filling: FILLINGS[turn % FILLINGS.length] ?? 'solid' }];
+    }),
+  );
+}
+
+/** A colour as CSS writes it. */
+export function css({ rgb }: Look): string {
+  return `rgb(${rgb.join(' ')})`;
+}
+
+/** Each row of seven classes is turned by two hues, so that frequent companions of VOC differ. */
+function hueOf(label: number): number {
   const index = label - 1;
-  const row = Math.floor(index / HUES.length);
-  const rgb = HUES[(index + 2 * row) % HUES.length] ?? [128, 128, 128];
-  return { rgb, filling: FILLINGS[row % FILLINGS.length] ?? 'solid' };
+  return (index + 2 * Math.floor(index / HUES.length)) % HUES.length;
 }
 
 /** Whether the filling is strong at a point of the picture; `period` is the width of a stripe and its gap. */

@@ -1,7 +1,7 @@
 import { element, make } from './dom.ts';
 import type { Segmentation } from './messages.ts';
 import { anchors, paint } from './overlay.ts';
-import { look, percent, readable } from './palette.ts';
+import { css, type Looks, percent, readable } from './palette.ts';
 
 /** Regions too small for their name to stand on carry none: the legend has it. */
 const SMALLEST_TAG = 0.05;
@@ -67,30 +67,32 @@ export class Stage {
     this.#photo.setAttribute('aria-label', `Photo ${name}, not yet segmented`);
     this.#tags.replaceChildren();
     this.#box.dataset.state = 'photo';
+    this.#box.dataset.photo = name;
     this.#frame.tabIndex = 0;
     this.#hideProbe();
   }
 
-  /** Draws the regions over the photo; `names` are the manifest's classes. */
-  showSegmentation(segmentation: Segmentation, names: readonly string[]): void {
+  /** Draws the regions over the photo in their `looks`; `names` are the manifest's classes. */
+  showSegmentation(segmentation: Segmentation, names: readonly string[], looks: Looks): void {
     this.#segmentation = segmentation;
     this.#names = names;
     this.#overlay.width = segmentation.width;
     this.#overlay.height = segmentation.height;
-    this.#overlay.getContext('2d')?.putImageData(paint(segmentation), 0, 0);
+    this.#overlay.getContext('2d')?.putImageData(paint(segmentation, looks), 0, 0);
     this.#photo.setAttribute('aria-label', summarise(segmentation));
-    this.#tags.replaceChildren(...this.#makeTags(segmentation));
+    this.#tags.replaceChildren(...this.#makeTags(segmentation, looks));
     this.#box.dataset.state = 'segmented';
   }
 
-  #makeTags(segmentation: Segmentation): HTMLElement[] {
+  #makeTags(segmentation: Segmentation, looks: Looks): HTMLElement[] {
     return anchors(segmentation)
       .filter(({ size }) => size >= SMALLEST_TAG)
       .map(({ label, x, y }) => {
         const tag = make('span', 'tag', this.#nameOf(label));
         tag.style.setProperty('--x', String(x));
         tag.style.setProperty('--y', String(y));
-        tag.style.setProperty('--hue', `rgb(${look(label).rgb.join(' ')})`);
+        const look = looks.get(label);
+        if (look) tag.style.setProperty('--hue', css(look));
         return tag;
       });
   }

@@ -8,6 +8,7 @@ export class Status {
   readonly #retry = element('retry', HTMLButtonElement);
   readonly #progress = element('progress', HTMLProgressElement);
   readonly #device = element('device', HTMLElement);
+  readonly #note = element('device-note', HTMLElement);
 
   /** `onRetry` runs when the visitor presses "Try again". */
   constructor(onRetry: () => void) {
@@ -50,7 +51,8 @@ export class Status {
 
   /** Names the device that computes, and why it is not the one hoped for. */
   device(label: string, note: string): void {
-    this.#device.textContent = note ? `${label}: ${note}` : label;
+    this.#device.textContent = label;
+    this.#note.textContent = note ? `Computes on the CPU: ${note.replace(/\.?$/, '.')}` : '';
     this.#device.dataset.kind = label.startsWith('WebGPU') ? 'webgpu' : 'cpu';
   }
 

@@ -15,7 +15,7 @@ let engine: Promise<Engine | null> = Promise.resolve(null);
 let queue: Promise<void> = Promise.resolve();
 /** The photo and the request that the page still waits for. */
 let newest = { photo: 0, request: 0 };
-let lastConsoleError = '';
+let panic = '';
 
 self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
@@ -37,15 +37,23 @@ self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
 // written the reason to the console just before.
 const writeConsoleError = console.error;
 console.error = (...parts: unknown[]) => {
-  lastConsoleError = parts.map(textOf).join(' ');
+  const text = parts.map(textOf).join(' ');
+  if (text.startsWith('panicked at')) panic = text;
   writeConsoleError(...parts);
 };
-self.addEventListener('error', (event) => crashed(event.message));
-self.addEventListener('unhandledrejection', (event) => crashed(textOf(event.reason)));
+self.addEventListener('error', (event) => {
+  event.preventDefault();
+  crashed(event.message);
+});
+self.addEventListener('unhandledrejection', (event) => {
+  event.preventDefault();
+  crashed(textOf(event.reason));
+});
 
 function crashed(message: string): void {
-  const reason = lastConsoleError.split('\n', 1)[0] || message;
-  fail('engine', null, new Sentence(`The engine stopped: ${reason}.`));
+  // The first line of a panic is its place in the source, the second its message; then comes the stack.
+  const reason = panic.split('\n', 2).join(' ') || message;
+  fail('engine', null, new Sentence(`The engine stopped: ${reason}`));
 }
 
 /** Chooses the device, brings engine and model side by side, and joins them. Gives `null` when that failed. */

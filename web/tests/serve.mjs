@@ -24,7 +24,7 @@ const TYPES = {
 
 /**
  * Serves `folder` below `SUB_PATH` on localhost; port 0 takes a free one. `cutOnce` names an ending of a path: the
- * first answer to such a path breaks off in the middle.
+ * first answer to such a path stops in the middle and breaks off after four seconds.
  * @param {string} folder
  * @param {number} port
  * @param {string} [cutOnce]
@@ -49,7 +49,7 @@ export async function serve(folder, port, cutOnce) {
       cut = undefined;
       const half = createReadStream(file, { end: Math.floor(found.size / 2) });
       half.pipe(response, { end: false });
-      half.on('end', () => setTimeout(() => response.destroy(), 200));
+      half.on('end', () => setTimeout(() => response.destroy(), 4000));
       return;
     }
     createReadStream(file).pipe(response);

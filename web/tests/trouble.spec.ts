@@ -1,0 +1,50 @@
+/** An engine that does not start, and a GPU that breaks: a sentence, the CPU, and the photo is still there. */
+import type { Page } from '@playwright/test';
+import { colouredPixels, expect, segmented, test } from './fixtures.ts';
+
+/** Runs `code` in the worker before its own. */
+async function prepareWorker(page: Page, code: string): Promise<void> {
+  await page.route('**/assets/worker-*.js', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${code};\n${await response.text()}` });
+  });
+}
+
+test('a damaged engine is a sentence, and trying again helps', async ({ page }) => {
+  await page.route('**/*.wasm', (route) => route.fulfill({ contentType: 'application/wasm', body: 'not wasm' }));
+  await page.goto('./?device=cpu');
+  await expect(page.locator('#problem')).toHaveText(/The engine could not be started/);
+  await page.unroute('**/*.wasm');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(page.locator('#status')).toContainText('Ready');
+});
+
+test('a GPU that breaks hands the photo over to the CPU', async ({ page }) => {
+  await prepareWorker(
+    page,
+    `const broken = { features: new Set(['timestamp-query']), info: { vendor: 'broken', architecture: '' } };
+    Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => broken } })`,
+  );
+  await page.goto('./');
+  await page.getByRole('button', { name: 'Cat' }).click();
+  await segmented(page, 'cat.jpg');
+  await expect(page.locator('#device-note')).toHaveText(/Computes on the CPU: WebGPU failed/);
+  await expect(page.locator('#device')).toHaveText('CPU');
+  expect(await colouredPixels(page)).toBeGreaterThan(0);
+});
+
+test('a panic, which leaves its promise pending, still ends the wait', async ({ page }) => {
+  await prepareWorker(
+    page,
+    `addEventListener('message', ({ data }) => {
+      if (data.type !== 'open') return;
+      console.error('panicked at disco.rs:1:2:\\nno music\\n\\nStack:');
+      Promise.reject(new Error('unreachable'));
+    })`,
+  );
+  await page.goto('./?device=cpu');
+  await expect(page.locator('#status')).toContainText('Ready');
+  await page.getByRole('button', { name: 'Cat' }).click();
+  await expect(page.locator('#problem')).toHaveText('The engine stopped: panicked at disco.rs:1:2: no music');
+  await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
+});
