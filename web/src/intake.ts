@@ -16,6 +16,8 @@ export function takePhotos(onPhoto: (file: Blob, name: string) => void, onProble
     picker.value = '';
   });
 
+  for (const button of document.querySelectorAll('button.pick')) button.addEventListener('click', () => picker.click());
+
   const root = document.documentElement;
   document.addEventListener('dragover', (event) => {
     event.preventDefault();

@@ -37,7 +37,6 @@ takePhotos(
 const saveButtons = element('save', HTMLFieldSetElement);
 onClick('save-mask', () => saveMask(stage, shown?.name ?? ''));
 onClick('save-overlay', () => saveOverlay(stage, shown?.name ?? ''));
-onClick('pick', () => element('picker', HTMLInputElement).click());
 status.busy('Starting');
 client.start();
 

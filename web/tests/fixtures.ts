@@ -73,3 +73,11 @@ export function photoSize(page: Page): Promise<[number, number]> {
 export function legendNames(page: Page): Promise<string[]> {
   return page.locator('#legend .name').allTextContents();
 }
+
+/** Runs `code` in the worker before its own. */
+export async function prepareWorker(page: Page, code: string): Promise<void> {
+  await page.route('**/assets/worker-*.js', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${code};\n${await response.text()}` });
+  });
+}

@@ -1,14 +1,5 @@
 /** An engine that does not start, and a GPU that breaks: a sentence, the CPU, and the photo is still there. */
-import type { Page } from '@playwright/test';
-import { colouredPixels, expect, segmented, test } from './fixtures.ts';
-
-/** Runs `code` in the worker before its own. */
-async function prepareWorker(page: Page, code: string): Promise<void> {
-  await page.route('**/assets/worker-*.js', async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: `${code};\n${await response.text()}` });
-  });
-}
+import { colouredPixels, expect, prepareWorker, segmented, test } from './fixtures.ts';
 
 test('a damaged engine is a sentence, and trying again helps', async ({ page }) => {
   await page.route('**/*.wasm', (route) => route.fulfill({ contentType: 'application/wasm', body: 'not wasm' }));
@@ -47,4 +38,11 @@ test('a panic, which leaves its promise pending, still ends the wait', async ({ 
   await page.getByRole('button', { name: 'Cat' }).click();
   await expect(page.locator('#problem')).toHaveText('The engine stopped: panicked at disco.rs:1:2: no music');
   await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
+});
+
+test('a browser that refuses its cache still loads the model', async ({ page }) => {
+  await prepareWorker(page, `caches.open = () => Promise.reject(new DOMException('no room', 'SecurityError'))`);
+  await page.goto('./?device=cpu');
+  await expect(page.locator('#status')).toContainText('Ready');
+  await expect(page.locator('#problem')).toBeEmpty();
 });
