@@ -1,2 +1,46 @@
-//! Skeleton.
-fn main() {}
+//! `train-native`: train, evaluate and run DALNet.
+
+mod device;
+mod evaluate;
+mod files;
+mod source;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Semantic segmentation learnt from image tags only.
+///
+/// A first run, on pictures in the official VOC layout:
+///   train-native train --data voc:VOCdevkit/VOC2012 --weights vit_tiny.safetensors --out run
+///   train-native eval --data voc:VOCdevkit/VOC2012 --split val --model run --json scores.json
+///   train-native segment --model run --out masks photo.jpg
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train from pictures with image tags.
+    Train(train::Options),
+    /// Score the CAMs of a model against masks.
+    Eval(evaluate::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(options) => train::run(&options),
+        Command::Eval(options) => evaluate::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

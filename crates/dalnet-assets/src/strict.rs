@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::weights::{Tensors, WeightsError};
 
-/// Puts `tensors` into `module`. A parameter keeps its device, its id and whether it is trained.
+/// Puts `tensors` into `module`. A parameter keeps its device and whether it is trained; its id becomes a function of
+/// its name, so that the record of an optimiser finds its parameters again in another process.
 ///
 /// A parameter's name is the path of field names, with PyTorch's names and orientation for burn's own layers (layer
 /// norm `weight` and `bias`, linear weight `[out, in]`).
@@ -144,9 +145,16 @@ impl ModuleMapper for Loader {
         }
         let data = if transposed { transpose(&data) } else { data };
         let tensor = Tensor::from_data(data, &param.lazy_device());
-        let id = param.id;
-        param.transform_for_load(tensor, id)
+        param.transform_for_load(tensor, id_of(&name))
     }
+}
+
+/// FNV-1a of the name: stable over processes and versions, which the standard hasher does not promise.
+fn id_of(name: &str) -> ParamId {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    ParamId::from(hash)
 }
 
 #[derive(Default)]

@@ -1,0 +1,63 @@
+//! Where pictures come from: the `--data` argument.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Result;
+use dalnet_data::{Sample, Voc, voc};
+use serde::{Deserialize, Serialize};
+
+/// A data set on disk, written `voc:DIR`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) enum Source {
+    /// The official `VOCdevkit/VOC2012` layout.
+    Voc(PathBuf),
+}
+
+impl Source {
+    /// Class names without background, in the order of the labels.
+    pub(crate) fn classes(&self) -> Vec<String> {
+        match self {
+            Self::Voc(_) => voc::CLASSES.map(str::to_owned).to_vec(),
+        }
+    }
+
+    /// The samples of all `splits`, one after another.
+    pub(crate) fn samples(&self, splits: &[String]) -> Result<Vec<Sample>> {
+        let Self::Voc(folder) = self;
+        let voc = Voc::open(folder)?;
+        let mut samples = Vec::new();
+        for split in splits {
+            samples.extend(voc.split(split)?);
+        }
+        Ok(samples)
+    }
+}
+
+impl FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("voc", folder)) if !folder.is_empty() => Ok(Self::Voc(folder.into())),
+            _ => Err(format!("{text:?} is no data set; write voc:DIR with the path of a VOCdevkit/VOC2012 folder")),
+        }
+    }
+}
+
+impl TryFrom<String> for Source {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Voc(folder) => format!("voc:{}", folder.display()),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a run shows and writes down: a bar with the losses, `metrics.jsonl`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::step::Losses;
+use crate::evaluate::Report;
+
+/// Steps between lines where there is no terminal, and between entries of `metrics.jsonl`.
+const LOG_EVERY: usize = 20;
+
+pub(super) struct Progress {
+    bar: ProgressBar,
+    metrics: File,
+    batch: usize,
+    total: usize,
+    since: Instant,
+    steps: usize,
+    losses: Losses,
+    wait: Duration,
+}
+
+impl Progress {
+    /// Opens `metrics.jsonl` in the run's folder for appending.
+    pub(super) fn new(run: &Path, done: usize, total: usize, batch: usize) -> Result<Self> {
+        fs::create_dir_all(run).with_context(|| format!("{}: cannot make this folder", run.display()))?;
+        let path = run.join("metrics.jsonl");
+        let metrics = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("{}: cannot be written; choose another --out", path.display()))?;
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}").context("the bar's template")?;
+        let bar = ProgressBar::new(total as u64).with_position(done as u64).with_style(style);
+        let now = Instant::now();
+        Ok(Self { bar, metrics, batch, total, since: now, steps: 0, losses: Losses::default(), wait: Duration::ZERO })
+    }
+
+    /// Counts a finished step; shows and writes the mean of the last [`LOG_EVERY`].
+    pub(super) fn step(&mut self, done: usize, losses: &Losses, rate: f64, wait: Duration) -> Result<()> {
+        self.losses.add(losses, 1.0);
+        self.wait += wait;
+        self.steps += 1;
+        self.bar.set_position(done as u64);
+        if self.steps < LOG_EVERY && done != self.total {
+            return Ok(());
+        }
+        let elapsed = self.since.elapsed().as_secs_f64();
+        let mut mean = Losses::default();
+        mean.add(&self.losses, 1.0 / self.steps as f64);
+        let pictures_per_second = (self.steps * self.batch) as f64 / elapsed;
+        let seconds_left = (self.total - done) as f64 * elapsed / self.steps as f64;
+        let waited = self.wait.as_secs_f64() / elapsed;
+        let line = format!(
+            "cls {:.4} inter {:.4} rate {rate:.2e}  {pictures_per_second:.1} pictures/s, data wait {:.0} %, {} left",
+            mean.cls,
+            mean.inter,
+            100.0 * waited,
+            clock(seconds_left)
+        );
+        self.write(&json!({
+            "iteration": done, "losses": mean, "learning_rate": rate,
+            "pictures_per_second": pictures_per_second, "data_wait": waited,
+        }))?;
+        if std::io::stderr().is_terminal() {
+            self.bar.set_message(line);
+        } else {
+            self.say(&format!("{done}/{}  {line}", self.total));
+        }
+        (self.since, self.steps, self.losses, self.wait) = (Instant::now(), 0, Losses::default(), Duration::ZERO);
+        Ok(())
+    }
+
+    /// Shows and writes scores on the validation pictures; their time does not count as training.
+    pub(super) fn validation(&mut self, done: usize, report: &Report) -> Result<()> {
+        self.say(&format!("{done}/{}  {}", self.total, report.summary()));
+        self.write(&json!({ "iteration": done, "validation": report }))?;
+        self.since = Instant::now();
+        Ok(())
+    }
+
+    /// A line above the bar.
+    pub(super) fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    fn write(&mut self, entry: &serde_json::Value) -> Result<()> {
+        writeln!(self.metrics, "{entry}").context("metrics.jsonl cannot be written; is the disk full?")
+    }
+}
+
+fn clock(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).round() as u64;
+    format!("{}:{:02}", minutes / 60, minutes % 60)
+}
