@@ -15,23 +15,23 @@ pub(crate) enum DeviceChoice {
     Auto,
     /// burn-flex on the CPU.
     Cpu,
-    /// burn-wgpu over Vulkan (software adapters too).
-    Vulkan,
+    /// burn-wgpu on the first adapter, a software one too.
+    Gpu,
 }
 
 impl DeviceChoice {
     /// The device, and a name to show.
     pub(crate) fn open(self) -> Result<(Device, &'static str)> {
-        let adapters = || Device::enumerate(DeviceType::Vulkan).into_vec().into_iter();
+        let adapters = || Device::enumerate(DeviceType::Wgpu).into_vec().into_iter();
         match self {
             Self::Cpu => Ok((Device::flex(), "CPU (burn-flex)")),
-            Self::Vulkan => match adapters().next() {
-                Some(device) => Ok((device, "Vulkan (burn-wgpu)")),
-                None => bail!("--device vulkan: no Vulkan adapter was found; install its driver or use --device cpu"),
+            Self::Gpu => match adapters().next() {
+                Some(device) => Ok((device, "GPU (burn-wgpu)")),
+                None => bail!("--device gpu: no GPU adapter was found; install its driver or use --device cpu"),
             },
             // A software adapter is far slower than burn-flex; burn tells it apart only by its name.
             Self::Auto => Ok(match adapters().find(|device| !format!("{device:?}").contains("Cpu")) {
-                Some(device) => (device, "Vulkan (burn-wgpu)"),
+                Some(device) => (device, "GPU (burn-wgpu)"),
                 None => (Device::flex(), "CPU (burn-flex)"),
             }),
         }
@@ -45,8 +45,8 @@ impl FromStr for DeviceChoice {
         match text {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
-            "vulkan" => Ok(Self::Vulkan),
-            _ => Err(format!("{text:?} is no device; use auto, cpu or vulkan")),
+            "gpu" => Ok(Self::Gpu),
+            _ => Err(format!("{text:?} is no device; use auto, cpu or gpu")),
         }
     }
 }

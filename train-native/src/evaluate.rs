@@ -46,7 +46,7 @@ pub(crate) struct Options {
     /// Scales of the CAM
     #[arg(long, value_delimiter = ',', default_values_t = SCALES)]
     scales: Vec<f64>,
-    /// Where to run: auto, cpu or vulkan
+    /// Where to run: auto, cpu or gpu
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
 }
