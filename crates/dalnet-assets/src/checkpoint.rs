@@ -132,17 +132,26 @@ impl<S: DeserializeOwned> Checkpoint<S> {
     /// # Errors
     /// A missing file, one that is cut off or changed, another format version; each with the folder's name.
     pub fn load(folder: &Path) -> Result<Self, ModelError> {
-        let state = folder.join(STATE);
-        let text = String::from_utf8_lossy(&read(&state, DAMAGED)?).into_owned();
+        let text = String::from_utf8_lossy(&read(&folder.join(STATE), DAMAGED)?).into_owned();
         let state: State<S> = check_version(&text)
             .and_then(|()| serde_json::from_str(&text).map_err(ModelError::Json))
-            .map_err(|error| error.within(&state))?;
+            .map_err(|error| match error {
+                ModelError::Json(error) => ModelError::Corrupt {
+                    name: STATE.to_owned(),
+                    reason: format!("is not the JSON of a checkpoint ({error})"),
+                    remedy: DAMAGED,
+                },
+                other => other,
+            })
+            .map_err(|error| error.within(folder))?;
         state.model.check().map_err(|error| error.within(folder))?;
         let content = |name: &str| {
             let content = read(&folder.join(name), DAMAGED)?;
-            let entry = state.files.iter().find(|entry| entry.path == name).ok_or_else(|| {
-                ModelError::Value(format!("{STATE} does not list {name}")).within(folder)
-            })?;
+            let entry = state
+                .files
+                .iter()
+                .find(|entry| entry.path == name)
+                .ok_or_else(|| ModelError::Value(format!("{STATE} does not list {name}")).within(folder))?;
             verify(entry, &content, DAMAGED).map_err(|error| error.within(folder))?;
             Ok::<_, ModelError>(content)
         };

@@ -46,7 +46,9 @@ pub enum ModelError {
     #[error("not a valid description of a model ({0}); fetch or export it again")]
     Json(serde_json::Error),
     /// Written by another version.
-    #[error("is of format version {found}, this program reads version {FORMAT_VERSION}; use files and program of the same release")]
+    #[error(
+        "is of format version {found}, this program reads version {FORMAT_VERSION}; use files and program of the same release"
+    )]
     Version {
         /// The version in the file.
         found: u32,
@@ -93,8 +95,7 @@ impl Model {
         let mut tensors = Tensors::new();
         for (entry, content) in manifest.files.iter().zip(files) {
             verify(entry, content, "fetch it again")?;
-            let (more, _) =
-                read_safetensors(content).map_err(|error| error.within(Path::new(&entry.path)))?;
+            let (more, _) = read_safetensors(content).map_err(|error| error.within(Path::new(&entry.path)))?;
             tensors.extend(more);
         }
         Ok(Self { spec: manifest.spec, tensors })
@@ -169,7 +170,5 @@ pub(crate) fn read(path: &Path, remedy: &'static str) -> Result<Vec<u8>, ModelEr
 
 /// Refuses a file that is not the one that was written.
 pub(crate) fn verify(entry: &FileEntry, content: &[u8], remedy: &'static str) -> Result<(), ModelError> {
-    entry
-        .verify(content)
-        .map_err(|reason| ModelError::Corrupt { name: entry.path.clone(), reason, remedy })
+    entry.verify(content).map_err(|reason| ModelError::Corrupt { name: entry.path.clone(), reason, remedy })
 }

@@ -151,9 +151,9 @@ impl ModuleMapper for Loader {
 
 /// FNV-1a of the name: stable over processes and versions, which the standard hasher does not promise.
 fn id_of(name: &str) -> ParamId {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     ParamId::from(hash)
 }
 
