@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::{Bytes, Device};
 use clap::Args;
 use dalnet_assets::{Checkpoint, Checkpoints, ModelSpec, tensors_of};
-use dalnet_data::{AugmentConfig, BatchConfig, BatchSource, Loader, Normalisation};
+use dalnet_data::{AugmentConfig, BatchConfig, BatchSource, ColourJitter, Loader, Normalisation};
 use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceChoice;
@@ -55,6 +55,9 @@ pub(crate) struct Options {
     /// Steps of the whole training
     #[arg(long, default_value_t = 2400)]
     iterations: usize,
+    /// Vary brightness, contrast, saturation, hue and greyness of the crops
+    #[arg(long)]
+    colour_jitter: bool,
     /// Peak learning rate of the encoder; the classifiers learn ten times as fast
     #[arg(long, default_value_t = 1e-4)]
     learning_rate: f64,
@@ -67,7 +70,7 @@ pub(crate) struct Options {
     /// Seed of order, augmentation and initial classifiers
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where to run: auto, cpu or vulkan
+    /// Where to run: auto, cpu or gpu
     #[arg(long, default_value = "auto")]
     #[serde(skip)]
     device: DeviceChoice,
@@ -157,7 +160,7 @@ impl Options {
             batch_size: self.batch,
             classes: self.data.classes().len(),
             seed: self.seed,
-            augment: AugmentConfig::new(self.crop),
+            augment: AugmentConfig { colour_jitter: self.colour_jitter.then(ColourJitter::default), ..AugmentConfig::new(self.crop) },
             normalisation: Normalisation::HALF,
         }
     }

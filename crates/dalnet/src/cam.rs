@@ -5,6 +5,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::classifier::Classifier;
 use crate::model::DalNet;
 use crate::resize::Resize;
 
@@ -60,6 +61,24 @@ fn flipped_cam(model: &DalNet, images: Tensor<4>, size: [usize; 2]) -> [Tensor<4
         let mirrored = maps.clone().narrow(0, batch, batch).flip([3]);
         maps.narrow(0, 0, batch).max_pair(mirrored).clamp_min(0.0)
     })
+}
+
+/// The CAM of one forward pass on the grid of patch tokens, normalised and without absent classes, for labels that
+/// training needs at every step. `tokens` `[B, N, D]`, `labels` `[B, C]` (0/1); result `[B, C, h, w]`, without
+/// gradients.
+pub fn patch_cam(classifier: &Classifier, tokens: Tensor<3>, [rows, columns]: [usize; 2], labels: Tensor<2>) -> Tensor<4> {
+    let scores = classifier.score_patches(tokens.detach()).detach().clamp_min(0.0);
+    let [batch, classes, _] = scores.dims();
+    valid_cam(min_max_normalise(scores.reshape([batch, classes, rows, columns])), labels)
+}
+
+/// Crop boxes `[top, bottom, left, right]` in pixels, on the grid of patches: every patch that shows a part of the
+/// picture. ToCo applies the pixel boxes to the grid unscaled, which ignores all of a padded picture.
+pub fn boxes_on_grid(boxes: &[[usize; 4]], patch_size: usize) -> Vec<[usize; 4]> {
+    let scale = |[top, bottom, left, right]: &[usize; 4]| {
+        [top / patch_size, bottom.div_ceil(patch_size), left / patch_size, right.div_ceil(patch_size)]
+    };
+    boxes.iter().map(scale).collect()
 }
 
 /// Per picture and class: subtracts the minimum, divides by the remaining maximum. `[B, C, H, W]` to 0..1.

@@ -191,6 +191,11 @@ impl Encoder {
         }
     }
 
+    /// Side of a patch in pixels.
+    pub fn patch_size(&self) -> usize {
+        self.patch_embed.proj.stride[0]
+    }
+
     /// The position embedding on another grid, `[1, 1 + rows·columns, D]`; the class position is not resampled.
     fn positions(&self, [rows, columns]: [usize; 2]) -> Tensor<3> {
         let positions = self.pos_embed.val();

@@ -10,6 +10,7 @@ pub mod cam;
 pub mod classifier;
 pub mod encoder;
 pub mod model;
+pub mod patch_contrast;
 pub mod resize;
 
 pub use encoder::{Encoder, EncoderConfig, Features};

@@ -58,9 +58,8 @@ impl Progress {
         let seconds_left = (self.total - done) as f64 * elapsed / self.steps as f64;
         let waited = self.wait.as_secs_f64() / elapsed;
         let line = format!(
-            "cls {:.4} inter {:.4} rate {rate:.2e}  {pictures_per_second:.1} pictures/s, data wait {:.0} %, {} left",
-            mean.cls,
-            mean.inter,
+            "{} rate {rate:.2e}  {pictures_per_second:.1} pictures/s, data wait {:.0} %, {} left",
+            mean.named().map(|(name, loss)| format!("{name} {loss:.4}")).join("  "),
             100.0 * waited,
             clock(seconds_left)
         );

@@ -47,7 +47,7 @@ fn fresh(options: &Options, device: &Device) -> Result<Start> {
         let (pretrained, _) = read_safetensors_file(path)?;
         let encoder = import_encoder(pretrained, &architecture.encoder)
             .with_context(|| format!("{} is not a ViT-Ti/16 encoder", path.display()))?;
-        tensors.extend(encoder);
+        tensors.extend(encoder.into_iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor)));
     }
     let model = load_strict(random, tensors)?;
     let normalisation = dalnet_assets::Normalisation { mean: Normalisation::HALF.mean, std: Normalisation::HALF.std };

@@ -6,8 +6,10 @@ use anyhow::{Result, bail};
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, MultiGradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
-use dalnet::DalNet;
+use dalnet::cam::{Thresholds, boxes_on_grid, cam_to_label, patch_cam};
 use dalnet::classifier::multilabel_soft_margin;
+use dalnet::patch_contrast::patch_token_contrast;
+use dalnet::{DalNet, Outputs};
 use dalnet_data::Batch;
 use serde::Serialize;
 
@@ -20,17 +22,26 @@ pub(crate) struct Losses {
     pub(crate) cls: f64,
     /// `L_inter`, classification from the auxiliary block's tokens.
     pub(crate) inter: f64,
+    /// `L_ptc`, patch-token contrast, without its weight.
+    pub(crate) ptc: f64,
 }
 
+/// Weight of `L_ptc` (Eq. 7, λ_p).
+const PTC_WEIGHT: f64 = 0.2;
+/// Background up to the first, ignored up to the second: labels that patch-token contrast learns from (ToCo, VOC).
+const PTC_LEVELS: Thresholds = Thresholds { background: 0.5, uncertain: Some((0.25, 0.7)) };
+
 impl Losses {
-    fn named(&self) -> [(&'static str, f64); 2] {
-        [("cls", self.cls), ("inter", self.inter)]
+    /// Every loss with its name.
+    pub(crate) fn named(&self) -> [(&'static str, f64); 3] {
+        [("cls", self.cls), ("inter", self.inter), ("ptc", self.ptc)]
     }
 
     /// Adds `share` of the losses of another batch, or of a part of this one.
     pub(crate) fn add(&mut self, other: &Self, share: f64) {
         self.cls += share * other.cls;
         self.inter += share * other.inter;
+        self.ptc += share * other.ptc;
     }
 }
 
@@ -107,12 +118,16 @@ fn backward(
 ) -> (GradientsParams, Losses) {
     // A fork has leaves of its own: replicas must not meet in one autodiff graph.
     let model = model.clone().fork(device);
-    let (images, labels) = tensors(batch, pictures, device);
-    let outputs = model.forward(images);
-    let cls = multilabel_soft_margin(outputs.logits, labels.clone());
-    let inter = multilabel_soft_margin(outputs.auxiliary_logits, labels);
-    let losses = Losses { cls: value(&cls), inter: value(&inter) };
-    let gradients = ((cls + inter) * share).backward();
+    let (images, labels) = tensors(batch, pictures.clone(), device);
+    let Outputs { features, logits, auxiliary_logits } = model.forward(images);
+    let cls = multilabel_soft_margin(logits, labels.clone());
+    let inter = multilabel_soft_margin(auxiliary_logits, labels.clone());
+    let auxiliary_cam = patch_cam(&model.auxiliary_classifier, features.block_tokens, features.grid, labels);
+    let boxes = boxes_on_grid(&batch.crop_boxes[pictures], model.encoder.patch_size());
+    let pseudo_labels = cam_to_label(auxiliary_cam, PTC_LEVELS, Some(&boxes)).flatten(1, 2);
+    let ptc = patch_token_contrast(features.patch_tokens, pseudo_labels);
+    let losses = Losses { cls: value(&cls), inter: value(&inter), ptc: value(&ptc) };
+    let gradients = ((cls + inter + ptc * PTC_WEIGHT) * share).backward();
     (GradientsParams::from_grads(gradients, &model), losses)
 }
 
