@@ -12,8 +12,9 @@ const TOLERANCE: f32 = 1e-5;
 const CAM_TOLERANCE: f32 = 1e-4;
 
 fn model(fixture: &Fixture, device: &Device) -> DalNet {
-    let config: DalNetConfig = serde_json::from_value(fixture.json("config")).unwrap();
-    load_strict(config.init(device), fixture.part("weights.")).unwrap()
+    let config: DalNetConfig =
+        serde_json::from_value(fixture.json("config")).expect("written by the reference program");
+    load_strict(config.init(device), fixture.part("weights.")).expect("weights of this shape")
 }
 
 #[test]

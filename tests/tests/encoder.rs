@@ -12,10 +12,11 @@ const TAPPED_BLOCK: usize = 9;
 const KERNELS: [(&str, Kernel); 2] = [("bilinear", Kernel::Bilinear), ("bicubic", Kernel::Bicubic)];
 
 fn encoder(fixture: &Fixture, weights: Tensors, kernel: Kernel, device: &Device) -> Encoder {
-    let config: EncoderConfig = serde_json::from_value(fixture.json("config")).unwrap();
+    let config: EncoderConfig =
+        serde_json::from_value(fixture.json("config")).expect("written by the reference program");
     let config = config.with_position_kernel(kernel);
-    let weights = import_encoder(weights, &config).unwrap();
-    load_strict(config.init(device), weights).unwrap()
+    let weights = import_encoder(weights, &config).expect("weights in a known layout");
+    load_strict(config.init(device), weights).expect("weights of this shape")
 }
 
 fn compare(worst: &mut Worst, fixture: &Fixture, prefix: &str, features: Features) {
