@@ -11,7 +11,7 @@ use clap::Args;
 use dalnet::DalNet;
 use dalnet::cam::{Cams, SCALES, multi_scale_cam};
 use dalnet::resize::Resize;
-use dalnet_assets::{Model, ModelSpec};
+use dalnet_assets::ModelSpec;
 use dalnet_data::{Sample, prepare, size_for_long_side};
 use dalnet_metrics::{ThresholdSweep, mean_average_precision};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::device::DeviceChoice;
 use crate::files::write_json;
+use crate::model::open_model;
 use crate::source::Source;
 
 /// Options of `train-native eval`.
@@ -51,6 +52,20 @@ pub(crate) struct Options {
     device: DeviceChoice,
 }
 
+impl Options {
+    fn check(&self) -> Result<()> {
+        for (name, value) in [("pictures", self.pictures), ("long-side", self.long_side)] {
+            if value == Some(0) {
+                bail!("--{name} 0 leaves nothing to score; use at least 1");
+            }
+        }
+        if let Some(scale) = self.scales.iter().find(|scale| !(0.1..=8.0).contains(*scale)) {
+            bail!("--scales {scale} is outside 0.1 to 8; use for example --scales 1,0.5,1.5");
+        }
+        Ok(())
+    }
+}
+
 /// How pictures are shown to the network and maps are scored.
 #[derive(Debug, Clone)]
 pub(crate) struct Protocol {
@@ -64,11 +79,7 @@ pub(crate) struct Protocol {
 
 impl Default for Protocol {
     fn default() -> Self {
-        Self {
-            long_side: None,
-            scales: SCALES.to_vec(),
-            thresholds: (2..=18).map(|step| step as f32 * 0.05).collect(),
-        }
+        Self { long_side: None, scales: SCALES.to_vec(), thresholds: (2..=18).map(|step| step as f32 * 0.05).collect() }
     }
 }
 
@@ -92,7 +103,8 @@ impl Report {
     pub(crate) fn summary(&self) -> String {
         let map = |name: &str| {
             let (miou, threshold) = (self.miou.get(name), self.background_threshold.get(name));
-            miou.zip(threshold).map_or("-".to_owned(), |(miou, threshold)| format!("{miou:.2} (threshold {threshold:.2})"))
+            miou.zip(threshold)
+                .map_or("-".to_owned(), |(miou, threshold)| format!("{miou:.2} (threshold {threshold:.2})"))
         };
         format!(
             "{} pictures: CAM mIoU {}, auxiliary CAM {}, classification mAP {:.1}",
@@ -106,10 +118,11 @@ impl Report {
 
 /// Scores a model and writes the report.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    options.check()?;
     let mut samples = options.data.samples(std::slice::from_ref(&options.split))?;
     samples.truncate(options.pictures.unwrap_or(usize::MAX));
     let (device, device_name) = options.device.open()?;
-    let model = Model::open(&options.model)?;
+    let model = open_model(&options.model)?;
     let spec = model.spec.clone();
     let classes = options.data.classes();
     if spec.classes != classes {
@@ -121,8 +134,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         );
     }
     let network = model.build(&device).with_context(|| options.model.display().to_string())?;
-    let protocol =
-        Protocol { long_side: options.long_side, scales: options.scales.clone(), ..Protocol::default() };
+    let protocol = Protocol { long_side: options.long_side, scales: options.scales.clone(), ..Protocol::default() };
     eprintln!("scoring {} pictures of {} on {device_name}", samples.len(), options.split);
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}, {eta} left")?;
     let bar = ProgressBar::new(samples.len() as u64).with_style(style);
@@ -183,19 +195,22 @@ fn picture_maps(network: &DalNet, spec: &ModelSpec, sample: &Sample, protocol: &
     let truth = sample.read_mask([width, height], spec.classes.len())?;
     let long_side = protocol.long_side.unwrap_or(spec.input.long_side);
     let size = size_for_long_side([width, height], long_side, spec.architecture.encoder.patch_size);
-    let normalisation =
-        dalnet_data::Normalisation { mean: spec.normalisation.mean, std: spec.normalisation.std };
+    let normalisation = dalnet_data::Normalisation { mean: spec.normalisation.mean, std: spec.normalisation.std };
     let device = network.classifier.weight().val().device();
     let data = TensorData::new(prepare(&picture, size, &normalisation)?, [1, 3, size[0], size[1]]);
     let image = Tensor::<4>::from_data(data, &device);
-    let logits = network.forward(image.clone()).logits.into_data().try_to_vec::<f32>()?;
-    let Cams { cam, auxiliary_cam } = multi_scale_cam(network, image, &protocol.scales);
+    let Cams { cam, auxiliary_cam, logits } = multi_scale_cam(network, image, &protocol.scales);
     let present = present_classes(&sample.labels, &device);
     let at_mask_size = |cam: Tensor<4>| -> Result<Vec<f32>> {
         let cam = Resize::BILINEAR.apply(cam.select(1, present.clone()), [height as usize, width as usize]);
         Ok(cam.into_data().try_to_vec::<f32>()?)
     };
-    Ok(Maps { truth: truth.labels, cam: at_mask_size(cam)?, auxiliary_cam: at_mask_size(auxiliary_cam)?, logits })
+    Ok(Maps {
+        truth: truth.labels,
+        cam: at_mask_size(cam)?,
+        auxiliary_cam: at_mask_size(auxiliary_cam)?,
+        logits: logits.into_data().try_to_vec::<f32>()?,
+    })
 }
 
 fn present_classes(labels: &[usize], device: &Device) -> Tensor<1, Int> {
@@ -239,7 +254,8 @@ impl Report {
     /// IoU of each class and kind of map.
     fn table(&self) -> String {
         let columns = self.iou.keys().copied().collect::<Vec<_>>();
-        let mut text = format!("{:<14}{}", "IoU %", columns.iter().map(|name| format!("{name:>15}")).collect::<String>());
+        let mut text =
+            format!("{:<14}{}", "IoU %", columns.iter().map(|name| format!("{name:>15}")).collect::<String>());
         for (index, class) in self.classes.iter().enumerate() {
             let cells = columns.iter().map(|name| match self.iou[name][index] {
                 Some(iou) => format!("{iou:>15.1}"),

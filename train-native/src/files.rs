@@ -18,7 +18,9 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         file.persist(path)?;
         Ok(())
     };
-    write().with_context(|| format!("{}: cannot be written; is the folder writable and the disk not full?", path.display()))
+    write().with_context(|| {
+        format!("{}: cannot be written; is the folder writable and the disk not full?", path.display())
+    })
 }
 
 /// Writes a value as indented JSON.

@@ -2,7 +2,11 @@
 
 mod device;
 mod evaluate;
+mod export;
 mod files;
+mod model;
+mod palette;
+mod segment;
 mod source;
 mod train;
 
@@ -29,18 +33,33 @@ enum Command {
     Train(train::Options),
     /// Score the CAMs of a model against masks.
     Eval(evaluate::Options),
+    /// Turn pictures into masks and overlays.
+    Segment(segment::Options),
+    /// Write the files of a model that pages load.
+    Export(export::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(options) => train::run(&options),
         Command::Eval(options) => evaluate::run(&options),
+        Command::Segment(options) => segment::run(&options),
+        Command::Export(options) => export::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", sentence(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error with its causes, without those that the errors of the libraries tell themselves.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        text if text.contains(&cause) => said,
+        _ => format!("{said}: {cause}"),
+    })
 }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::{Bytes, Device};
 use clap::Args;
 use dalnet_assets::{Checkpoint, Checkpoints, ModelSpec, tensors_of};
-use dalnet_data::{AugmentConfig, BatchConfig, BatchSource, ColourJitter, Loader, Normalisation};
+use dalnet_data::{AugmentConfig, BatchConfig, BatchSource, ColourJitter, Loader, Normalisation, Sample};
 use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceChoice;
@@ -102,6 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let pictures = samples.len();
     let source = Arc::new(BatchSource::new(samples, options.batches())?);
     let checkpoints = Checkpoints::of_run(&options.out);
+    let validation = options.validation_samples()?;
     let start = start::open(options, &checkpoints, &replicas[0])?;
     let mut trainer = Trainer::new(start.model, options.schedule(), options.weight_decay, replicas);
     if let Some(record) = start.optimizer {
@@ -120,30 +121,42 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for iteration in start.iteration..options.iterations {
         let batch = loader.next_batch()?;
         let losses = trainer.step(iteration, &batch)?;
-        progress.step(iteration + 1, &losses, options.schedule().at(iteration), loader.take_wait())?;
+        progress.step(&losses, loader.take_wait());
         let done = iteration + 1;
         let stopping = stop.load(Ordering::Relaxed);
-        if stopping || done % options.checkpoint_every == 0 || done == options.iterations {
+        let saving = stopping || done % options.checkpoint_every == 0 || done == options.iterations;
+        progress.log(done, options.schedule().at(iteration), saving)?;
+        if saving {
             save(&trainer, done)?;
         }
         if stopping {
             progress.say(&format!("stopped after iteration {done}; the same command with --resume goes on"));
             return Ok(());
         }
-        if options.validate_every > 0 && (done % options.validate_every == 0 || done == options.iterations) {
-            let report = options.validate(&trainer, &start.spec)?;
+        if !validation.is_empty() && (done % options.validate_every == 0 || done == options.iterations) {
+            let model = burn::module::Module::valid(&trainer.model);
+            let report = evaluate::score(&model, &start.spec, &validation, &Protocol::default(), |_| ())?;
             progress.validation(done, &report)?;
         }
     }
-    progress.say(&format!("done; next: train-native eval --data {} --split val --model {} --json scores.json",
-        String::from(options.data.clone()), options.out.display()));
+    progress.say(&format!(
+        "done; next: train-native eval --data {} --split val --model {} --json scores.json",
+        String::from(options.data.clone()),
+        options.out.display()
+    ));
     Ok(())
 }
 
 impl Options {
     fn check(&self) -> Result<()> {
         if self.crop == 0 || !self.crop.is_multiple_of(16) {
-            bail!("--crop {} is not a multiple of the patch size 16", self.crop);
+            let below = (self.crop / 16 * 16).max(16);
+            bail!("--crop {} is not a multiple of the patch size 16; use {below} or {}", self.crop, below + 16);
+        }
+        for (name, value) in [("batch", self.batch), ("iterations", self.iterations)] {
+            if value == 0 {
+                bail!("--{name} 0 trains nothing; use at least 1");
+            }
         }
         if self.checkpoint_every == 0 {
             bail!("--checkpoint-every 0: write one at least every some hundred steps");
@@ -160,7 +173,10 @@ impl Options {
             batch_size: self.batch,
             classes: self.data.classes().len(),
             seed: self.seed,
-            augment: AugmentConfig { colour_jitter: self.colour_jitter.then(ColourJitter::default), ..AugmentConfig::new(self.crop) },
+            augment: AugmentConfig {
+                colour_jitter: self.colour_jitter.then(ColourJitter::default),
+                ..AugmentConfig::new(self.crop)
+            },
             normalisation: Normalisation::HALF,
         }
     }
@@ -185,11 +201,15 @@ impl Options {
         Ok(())
     }
 
-    fn validate(&self, trainer: &Trainer, spec: &ModelSpec) -> Result<evaluate::Report> {
-        let mut samples = self.data.samples(std::slice::from_ref(&self.validation_split))?;
+    /// What the CAM is scored on now and then; none if it never is.
+    fn validation_samples(&self) -> Result<Vec<Sample>> {
+        if self.validate_every == 0 {
+            return Ok(Vec::new());
+        }
+        let samples = self.data.samples(std::slice::from_ref(&self.validation_split));
+        let mut samples = samples.context("--validation-split (not needed with --validate-every 0)")?;
         samples.truncate(self.validation_pictures);
-        let model = burn::module::Module::valid(&trainer.model);
-        evaluate::score(&model, spec, &samples, &Protocol::default(), |_| ())
+        Ok(samples)
     }
 }
 

@@ -11,6 +11,9 @@ use crate::model::ModelError;
 /// Version of the manifest and of the checkpoints that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// Most classes of a model: labels are bytes, 0 is the background and 255 means ignored.
+pub const MAX_CLASSES: usize = 254;
+
 /// Name of the manifest in the folder of a shipped model.
 pub const MANIFEST: &str = "manifest.json";
 
@@ -41,8 +44,8 @@ pub struct ModelSpec {
     pub classes: Vec<String>,
     /// What is done to a picture's values.
     pub normalisation: Normalisation,
-    /// The size at which pictures are shown to the network.
-    pub input: InputSize,
+    /// How pictures are shown to the network.
+    pub input: Input,
     /// At or below this value of the CAM (0..1) a pixel is background.
     pub background_threshold: f32,
     /// From this probability on (0..1) a class counts as predicted.
@@ -58,11 +61,18 @@ pub struct Normalisation {
     pub std: [f32; 3],
 }
 
-/// The size at which pictures are shown to the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InputSize {
-    /// The longer side in pixels; the shorter keeps the proportion.
+/// How pictures are shown to the network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// The longer side in pixels; the shorter keeps the proportion, both to the nearest whole patch.
     pub long_side: usize,
+    /// Scales of the CAM, each shown with its mirror image.
+    #[serde(default = "one_scale")]
+    pub scales: Vec<f64>,
+}
+
+fn one_scale() -> Vec<f64> {
+    vec![1.0]
 }
 
 /// The licence of one ingredient of a model.
@@ -128,8 +138,11 @@ impl ModelSpec {
         if names != outputs {
             return fail(format!("classes has {names} names, the architecture {outputs} outputs"));
         }
+        if !(1..=MAX_CLASSES).contains(&names) {
+            return fail(format!("classes has {names} names: a model has 1 to {MAX_CLASSES}"));
+        }
         let encoder = &self.architecture.encoder;
-        if encoder.patch_size == 0 || encoder.heads == 0 || encoder.dim % encoder.heads != 0 {
+        if encoder.patch_size == 0 || encoder.heads == 0 || !encoder.dim.is_multiple_of(encoder.heads) {
             return fail(format!(
                 "architecture: patch size {}, {} heads, width {}: the first two are at least 1, and heads divide the width",
                 encoder.patch_size, encoder.heads, encoder.dim
@@ -143,6 +156,13 @@ impl ModelSpec {
         }
         if self.normalisation.std.iter().any(|&std| !(std > 0.0 && std.is_finite())) {
             return fail(format!("normalisation.std {:?} is not positive", self.normalisation.std));
+        }
+        let smallest = encoder.patch_size as f64 / self.input.long_side.max(1) as f64;
+        if self.input.scales.is_empty() || self.input.scales.iter().any(|scale| !(smallest..=8.0).contains(scale)) {
+            return fail(format!(
+                "input.scales {:?}: at least one, none smaller than a patch or above 8",
+                self.input.scales
+            ));
         }
         if self.input.long_side < encoder.patch_size {
             return fail(format!("input.long_side {} is less than a patch", self.input.long_side));

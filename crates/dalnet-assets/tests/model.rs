@@ -9,11 +9,12 @@ use burn::tensor::Device;
 use dalnet_assets::{Manifest, Model, Precision, tensors_of, write_model};
 
 fn ship(folder: &Path) -> Manifest {
-    write_model(folder, common::manifest(), &tensors_of(&common::network()), Precision::F16).unwrap()
+    write_model(folder, common::manifest(), &tensors_of(&common::network()), Precision::F16)
+        .expect("a folder that can be written")
 }
 
 fn message(folder: &Path) -> String {
-    Model::open(folder).unwrap_err().to_string()
+    Model::open(folder).expect_err("a model that cannot be used").to_string()
 }
 
 #[test]
@@ -89,6 +90,15 @@ fn contradictions_in_a_manifest_are_refused() {
         Manifest::from_json(&manifest.to_json().unwrap()).unwrap_err().to_string()
     };
     assert!(json(&|manifest| drop(manifest.spec.classes.pop())).contains("2 names"));
+    for count in [0, 255] {
+        let error = json(&|manifest| {
+            manifest.spec.classes = vec!["cat".to_owned(); count];
+            manifest.spec.architecture.classes = count;
+        });
+        assert!(error.contains(&format!("{count} names")), "{error}");
+    }
+    assert!(json(&|manifest| manifest.spec.input.scales.clear()).contains("input.scales"));
+    assert!(json(&|manifest| manifest.spec.input.scales.push(0.1)).contains("0.1"));
     assert!(json(&|manifest| manifest.spec.normalisation.std[1] = 0.0).contains("not positive"));
     assert!(json(&|manifest| manifest.spec.background_threshold = 1.5).contains("outside 0..1"));
     assert!(json(&|manifest| manifest.spec.architecture.auxiliary_block = 2).contains("auxiliary block 2"));

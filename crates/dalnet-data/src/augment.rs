@@ -31,43 +31,22 @@ pub struct AugmentConfig {
 impl AugmentConfig {
     /// ToCo's values at this crop size.
     pub fn new(crop_size: usize) -> Self {
-        Self {
-            crop_size,
-            scale: [0.5, 2.0],
-            flip_probability: 0.5,
-            colour_jitter: Some(ColourJitter::default()),
-        }
+        Self { crop_size, scale: [0.5, 2.0], flip_probability: 0.5, colour_jitter: Some(ColourJitter::default()) }
     }
 
     pub(crate) fn check(&self) -> Result<(), DataError> {
-        let refuse = |setting, value, allowed| {
-            Err(DataError::Setting {
-                setting,
-                value,
-                allowed,
-            })
-        };
+        let refuse = |setting, value, allowed| Err(DataError::Setting { setting, value, allowed });
         if !(1..=8192).contains(&self.crop_size) {
             return refuse("crop size", self.crop_size.to_string(), "from 1 to 8192");
         }
         let [smallest, largest] = self.scale;
         if !(smallest > 0.0 && smallest <= largest && largest <= 16.0) {
-            return refuse(
-                "scale",
-                format!("{:?}", self.scale),
-                "two ascending numbers above 0 and up to 16",
-            );
+            return refuse("scale", format!("{:?}", self.scale), "two ascending numbers above 0 and up to 16");
         }
         if !(0.0..=1.0).contains(&self.flip_probability) {
-            return refuse(
-                "flip probability",
-                self.flip_probability.to_string(),
-                "from 0 to 1",
-            );
+            return refuse("flip probability", self.flip_probability.to_string(), "from 0 to 1");
         }
-        self.colour_jitter
-            .as_ref()
-            .map_or(Ok(()), ColourJitter::check)
+        self.colour_jitter.as_ref().map_or(Ok(()), ColourJitter::check)
     }
 }
 
@@ -88,12 +67,7 @@ impl Augmenter {
     pub fn new(config: AugmentConfig, normalisation: Normalisation) -> Result<Self, DataError> {
         config.check()?;
         normalisation.check()?;
-        Ok(Self {
-            config,
-            normalisation,
-            table: normalisation.table(),
-            resizer: Resizer::new(),
-        })
+        Ok(Self { config, normalisation, table: normalisation.table(), resizer: Resizer::new() })
     }
 
     /// Writes one view of `picture` to `view` `[3, S, S]`, `S` the crop size: normalised, 0 where the picture does not
@@ -129,39 +103,21 @@ impl Augmenter {
             width: columns.source_length,
             height: rows.source_length,
         };
-        let bytes = resize_region(
-            &mut self.resizer,
-            picture,
-            region,
-            [columns.length as u32, rows.length as u32],
-        )?;
-        let map = self
-            .config
-            .colour_jitter
-            .as_ref()
-            .map(|jitter| jitter.draw(rng, &bytes));
+        let bytes = resize_region(&mut self.resizer, picture, region, [columns.length as u32, rows.length as u32])?;
+        let map = self.config.colour_jitter.as_ref().map(|jitter| jitter.draw(rng, &bytes));
 
         view.fill(0.0);
         for (row, line) in bytes.chunks_exact(3 * columns.length).enumerate() {
             let start = (rows.start + row) * side + columns.start;
             for (column, pixel) in line.chunks_exact(3).enumerate() {
-                let column = if flip {
-                    columns.length - 1 - column
-                } else {
-                    column
-                };
+                let column = if flip { columns.length - 1 - column } else { column };
                 let values = self.normalise([pixel[0], pixel[1], pixel[2]], map.as_ref());
                 for (channel, value) in values.into_iter().enumerate() {
                     view[channel * side * side + start + column] = value;
                 }
             }
         }
-        Ok([
-            rows.start,
-            rows.start + rows.length,
-            columns.start,
-            columns.start + columns.length,
-        ])
+        Ok([rows.start, rows.start + rows.length, columns.start, columns.start + columns.length])
     }
 
     fn normalise(&self, pixel: [u8; 3], map: Option<&ColourMap>) -> [f32; 3] {
@@ -169,10 +125,7 @@ impl Augmenter {
             None => std::array::from_fn(|channel| self.table[channel][usize::from(pixel[channel])]),
             Some(map) => {
                 let colour = map.apply(pixel.map(|value| f32::from(value) / 255.0));
-                std::array::from_fn(|channel| {
-                    self.normalisation
-                        .apply(channel, colour[channel].clamp(0.0, 1.0))
-                })
+                std::array::from_fn(|channel| self.normalisation.apply(channel, colour[channel].clamp(0.0, 1.0)))
             }
         }
     }
@@ -197,19 +150,10 @@ impl Span {
         let scaled = ((f64::from(side) * scale) as usize).max(1);
         let length = scaled.min(view);
         let offset = rng.random_range(0..=scaled.abs_diff(view));
-        let (start, cut) = if scaled < view {
-            (offset, 0)
-        } else {
-            (0, offset)
-        };
+        let (start, cut) = if scaled < view { (offset, 0) } else { (0, offset) };
         let step = f64::from(side) / scaled as f64;
         let source_start = cut as f64 * step;
         let source_length = (length as f64 * step).min(f64::from(side) - source_start);
-        Self {
-            start,
-            length,
-            source_start,
-            source_length,
-        }
+        Self { start, length, source_start, source_length }
     }
 }

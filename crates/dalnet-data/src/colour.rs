@@ -32,14 +32,7 @@ pub struct ColourJitter {
 
 impl Default for ColourJitter {
     fn default() -> Self {
-        Self {
-            probability: 0.8,
-            brightness: 0.4,
-            contrast: 0.4,
-            saturation: 0.2,
-            hue: 0.1,
-            grey_probability: 0.2,
-        }
+        Self { probability: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1, grey_probability: 0.2 }
     }
 }
 
@@ -73,16 +66,9 @@ impl ColourJitter {
 
     pub(crate) fn check(&self) -> Result<(), DataError> {
         let chances = [self.probability, self.grey_probability];
-        let strengths = [
-            self.brightness,
-            self.contrast,
-            self.saturation,
-            2.0 * self.hue,
-        ];
+        let strengths = [self.brightness, self.contrast, self.saturation, 2.0 * self.hue];
         let usable = chances.iter().all(|chance| (0.0..=1.0).contains(chance))
-            && strengths
-                .iter()
-                .all(|strength| (0.0..=1.0).contains(strength));
+            && strengths.iter().all(|strength| (0.0..=1.0).contains(strength));
         if usable {
             return Ok(());
         }
@@ -99,41 +85,24 @@ impl ColourJitter {
 pub(crate) struct ColourMap([[f32; 4]; 3]);
 
 impl ColourMap {
-    pub(crate) const IDENTITY: Self = Self([
-        [1.0, 0.0, 0.0, 0.0],
-        [0.0, 1.0, 0.0, 0.0],
-        [0.0, 0.0, 1.0, 0.0],
-    ]);
+    pub(crate) const IDENTITY: Self = Self([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]);
 
     /// RGB in 0..1, not clamped.
     pub(crate) fn apply(&self, [red, green, blue]: [f32; 3]) -> [f32; 3] {
-        self.0
-            .map(|row| row[0] * red + row[1] * green + row[2] * blue + row[3])
+        self.0.map(|row| row[0] * red + row[1] * green + row[2] * blue + row[3])
     }
 
     /// This map, then `next`.
     fn then(&self, next: &Self) -> Self {
         let cell = |row: usize, column: usize| {
-            let sum: f32 = (0..3)
-                .map(|inner| next.0[row][inner] * self.0[inner][column])
-                .sum();
-            if column == 3 {
-                sum + next.0[row][3]
-            } else {
-                sum
-            }
+            let sum: f32 = (0..3).map(|inner| next.0[row][inner] * self.0[inner][column]).sum();
+            if column == 3 { sum + next.0[row][3] } else { sum }
         };
-        Self(std::array::from_fn(|row| {
-            std::array::from_fn(|column| cell(row, column))
-        }))
+        Self(std::array::from_fn(|row| std::array::from_fn(|column| cell(row, column))))
     }
 
     fn grey_of(&self, colour: [f32; 3]) -> f32 {
-        self.apply(colour)
-            .iter()
-            .zip(LUMA)
-            .map(|(value, weight)| value * weight)
-            .sum()
+        self.apply(colour).iter().zip(LUMA).map(|(value, weight)| value * weight).sum()
     }
 
     fn scale(factor: f32) -> Self {
@@ -167,11 +136,7 @@ impl ColourMap {
             [0.595_716, -0.274_453, -0.321_263, 0.0],
             [0.211_456, -0.522_591, 0.311_135, 0.0],
         ]);
-        let turned = Self([
-            [1.0, 0.0, 0.0, 0.0],
-            [0.0, cos, -sin, 0.0],
-            [0.0, sin, cos, 0.0],
-        ]);
+        let turned = Self([[1.0, 0.0, 0.0, 0.0], [0.0, cos, -sin, 0.0], [0.0, sin, cos, 0.0]]);
         let to_rgb = Self([
             [1.0, 0.956_296, 0.621_024, 0.0],
             [1.0, -0.272_122, -0.647_381, 0.0],
@@ -201,12 +166,7 @@ mod tests {
     use super::*;
 
     fn assert_close(left: [f32; 3], right: [f32; 3]) {
-        assert!(
-            left.iter()
-                .zip(right)
-                .all(|(left, right)| (left - right).abs() < 2e-5),
-            "{left:?} {right:?}"
-        );
+        assert!(left.iter().zip(right).all(|(left, right)| (left - right).abs() < 2e-5), "{left:?} {right:?}");
     }
 
     #[test]
@@ -214,19 +174,11 @@ mod tests {
         let colour = [0.2, 0.4, 0.6];
         let grey = 0.2 * 0.299 + 0.4 * 0.587 + 0.6 * 0.114;
         assert_close(ColourMap::scale(0.5).apply(colour), [0.1, 0.2, 0.3]);
-        assert_close(
-            ColourMap::towards_grey(0.5, 0.4).apply(colour),
-            [0.3, 0.4, 0.5],
-        );
+        assert_close(ColourMap::towards_grey(0.5, 0.4).apply(colour), [0.3, 0.4, 0.5]);
         assert_close(ColourMap::saturate(0.0).apply(colour), [grey; 3]);
         assert_close(ColourMap::turn_hue(0.0).apply(colour), colour);
         assert_close(ColourMap::turn_hue(0.3).apply([0.7; 3]), [0.7; 3]);
-        assert_close(
-            ColourMap::turn_hue(0.3)
-                .then(&ColourMap::turn_hue(0.7))
-                .apply(colour),
-            colour,
-        );
+        assert_close(ColourMap::turn_hue(0.3).then(&ColourMap::turn_hue(0.7)).apply(colour), colour);
         let both = ColourMap::towards_grey(0.5, 0.4).then(&ColourMap::scale(2.0));
         assert_close(both.apply(colour), [0.6, 0.8, 1.0]);
     }
@@ -243,16 +195,9 @@ mod tests {
             hue: 0.0,
             grey_probability: 0.0,
         };
-        assert_close(
-            none.draw(&mut rng, &bytes).apply([0.1, 0.5, 0.9]),
-            [0.1, 0.5, 0.9],
-        );
+        assert_close(none.draw(&mut rng, &bytes).apply([0.1, 0.5, 0.9]), [0.1, 0.5, 0.9]);
         let mean = mean_colour(&bytes);
-        let contrast = ColourJitter {
-            contrast: 0.4,
-            ..none
-        }
-        .draw(&mut rng, &bytes);
+        let contrast = ColourJitter { contrast: 0.4, ..none }.draw(&mut rng, &bytes);
         let grey = ColourMap::IDENTITY.grey_of(mean);
         assert!((contrast.grey_of(mean) - grey).abs() < 1e-5);
     }

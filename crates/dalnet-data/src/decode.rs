@@ -34,24 +34,15 @@ pub fn decode_bytes(name: &str, bytes: &[u8]) -> Result<RgbImage, DataError> {
     let format = match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
         other => {
-            let found =
-                other.map_or_else(|_| beginning(bytes), |format| format!("it is {format:?}"));
-            return Err(DataError::NotAPicture {
-                name: name.to_owned(),
-                found,
-            });
+            let found = other.map_or_else(|_| beginning(bytes), |format| format!("it is {format:?}"));
+            return Err(DataError::NotAPicture { name: name.to_owned(), found });
         }
     };
     if format == ImageFormat::Jpeg && !has_end_of_image(bytes) {
-        return Err(DataError::Truncated {
-            name: name.to_owned(),
-            bytes: bytes.len(),
-        });
+        return Err(DataError::Truncated { name: name.to_owned(), bytes: bytes.len() });
     }
-    let undecodable = |error: image::ImageError| DataError::Undecodable {
-        name: name.to_owned(),
-        reason: error.to_string(),
-    };
+    let undecodable =
+        |error: image::ImageError| DataError::Undecodable { name: name.to_owned(), reason: error.to_string() };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_BYTES);
@@ -59,21 +50,12 @@ pub fn decode_bytes(name: &str, bytes: &[u8]) -> Result<RgbImage, DataError> {
     let mut decoder = reader.into_decoder().map_err(undecodable)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(DataError::TooLarge {
-            name: name.to_owned(),
-            width,
-            height,
-            limit: MAX_PIXELS,
-        });
+        return Err(DataError::TooLarge { name: name.to_owned(), width, height, limit: MAX_PIXELS });
     }
     let orientation = decoder.orientation().map_err(undecodable)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
     picture.apply_orientation(orientation);
-    Ok(if picture.color().has_alpha() {
-        over_backdrop(&picture)
-    } else {
-        picture.into_rgb8()
-    })
+    Ok(if picture.color().has_alpha() { over_backdrop(&picture) } else { picture.into_rgb8() })
 }
 
 fn over_backdrop(picture: &DynamicImage) -> RgbImage {
@@ -81,9 +63,7 @@ fn over_backdrop(picture: &DynamicImage) -> RgbImage {
     let mut rgb = RgbImage::new(rgba.width(), rgba.height());
     for (target, source) in rgb.pixels_mut().zip(rgba.pixels()) {
         let [red, green, blue, alpha] = source.0.map(u16::from);
-        let mix = |value: u16| {
-            ((value * alpha + u16::from(ALPHA_BACKDROP) * (255 - alpha) + 127) / 255) as u8
-        };
+        let mix = |value: u16| ((value * alpha + u16::from(ALPHA_BACKDROP) * (255 - alpha) + 127) / 255) as u8;
         target.0 = [mix(red), mix(green), mix(blue)];
     }
     rgb
@@ -96,13 +76,7 @@ fn beginning(bytes: &[u8]) -> String {
     }
     let shown: String = String::from_utf8_lossy(&bytes[..bytes.len().min(16)])
         .chars()
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
+        .map(|character| if character.is_control() { ' ' } else { character })
         .collect();
     format!("it begins with \"{}\"", shown.trim())
 }
@@ -112,10 +86,7 @@ fn beginning(bytes: &[u8]) -> String {
 fn has_end_of_image(bytes: &[u8]) -> bool {
     let mut position = 2;
     loop {
-        let Some(offset) = bytes
-            .get(position..)
-            .and_then(|rest| rest.iter().position(|byte| *byte == 0xFF))
-        else {
+        let Some(offset) = bytes.get(position..).and_then(|rest| rest.iter().position(|byte| *byte == 0xFF)) else {
             return false;
         };
         position += offset + 1;

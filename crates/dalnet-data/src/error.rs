@@ -57,9 +57,7 @@ pub enum DataError {
         id: String,
     },
     /// A file that cannot be read at all.
-    #[error(
-        "{path}: cannot be read ({source}); check that the file exists and that you may read it"
-    )]
+    #[error("{path}: cannot be read ({source}); check that the file exists and that you may read it")]
     Read {
         /// The file.
         path: PathBuf,
@@ -75,9 +73,7 @@ pub enum DataError {
         reason: String,
     },
     /// An annotation with an object of a class that VOC does not have.
-    #[error(
-        "{path}: the object class \"{name}\" is none of VOC's 20; correct the name, for example \"{example}\""
-    )]
+    #[error("{path}: the object class \"{name}\" is none of VOC's 20; correct the name, for example \"{example}\"")]
     UnknownClass {
         /// The annotation.
         path: PathBuf,
@@ -87,9 +83,7 @@ pub enum DataError {
         example: &'static str,
     },
     /// An annotation without any object: a picture without tags teaches nothing.
-    #[error(
-        "{path}: names no object, so its picture has no label; add an object or take the picture out of the split"
-    )]
+    #[error("{path}: names no object, so its picture has no label; add an object or take the picture out of the split")]
     NoLabels {
         /// The annotation.
         path: PathBuf,
@@ -113,9 +107,7 @@ pub enum DataError {
         bytes: usize,
     },
     /// A picture that its decoder refuses.
-    #[error(
-        "{name}: the picture cannot be decoded ({reason}); copy it again or save it anew as JPEG or PNG"
-    )]
+    #[error("{name}: the picture cannot be decoded ({reason}); copy it again or save it anew as JPEG or PNG")]
     Undecodable {
         /// The picture.
         name: String,
@@ -123,9 +115,7 @@ pub enum DataError {
         reason: String,
     },
     /// A picture with more pixels than memory should be spent on.
-    #[error(
-        "{name}: {width} x {height} pixels are more than the {limit} that are decoded; make the picture smaller"
-    )]
+    #[error("{name}: {width} x {height} pixels are more than the {limit} that are decoded; make the picture smaller")]
     TooLarge {
         /// The picture.
         name: String,
@@ -137,17 +127,13 @@ pub enum DataError {
         limit: u64,
     },
     /// A sample that should be scored has no mask.
-    #[error(
-        "picture \"{id}\" has no mask in SegmentationClass; score a split whose pictures have masks"
-    )]
+    #[error("picture \"{id}\" has no mask in SegmentationClass; score a split whose pictures have masks")]
     MaskMissing {
         /// The picture's id.
         id: String,
     },
     /// A mask that is no PNG of class indices.
-    #[error(
-        "{path}: is no mask of class indices ({reason}); write it as a palette or 8-bit grey PNG"
-    )]
+    #[error("{path}: is no mask of class indices ({reason}); write it as a palette or 8-bit grey PNG")]
     MaskFormat {
         /// The mask.
         path: PathBuf,
@@ -191,9 +177,7 @@ pub enum DataError {
         allowed: &'static str,
     },
     /// A sample with a label that is no class.
-    #[error(
-        "picture \"{id}\" has the labels {labels:?}; they must be one or more of the classes 0 to {last}"
-    )]
+    #[error("picture \"{id}\" has the labels {labels:?}; they must be one or more of the classes 0 to {last}")]
     Labels {
         /// The picture's id.
         id: String,
@@ -203,9 +187,7 @@ pub enum DataError {
         last: usize,
     },
     /// A thread of the loader died or could not be started.
-    #[error(
-        "a worker of the data loader stopped ({0}); start the program again with fewer workers"
-    )]
+    #[error("a worker of the data loader stopped ({0}); start the program again with fewer workers")]
     Worker(String),
 }
 

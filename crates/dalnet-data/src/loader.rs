@@ -69,9 +69,7 @@ impl BatchSource {
                 allowed: "at least 1 and at most the number of pictures",
             });
         }
-        let wrong = |labels: &[usize]| {
-            labels.is_empty() || labels.iter().any(|label| *label >= config.classes)
-        };
+        let wrong = |labels: &[usize]| labels.is_empty() || labels.iter().any(|label| *label >= config.classes);
         if let Some(sample) = samples.iter().find(|sample| wrong(&sample.labels)) {
             return Err(DataError::Labels {
                 id: sample.id.clone(),
@@ -92,13 +90,7 @@ impl BatchSource {
     /// # Errors
     /// The first picture that cannot be decoded.
     pub fn batch(&self, number: u64) -> Result<Batch, DataError> {
-        let BatchConfig {
-            batch_size,
-            classes,
-            augment,
-            normalisation,
-            ..
-        } = self.config;
+        let BatchConfig { batch_size, classes, augment, normalisation, .. } = self.config;
         let mut augmenter = Augmenter::new(augment, normalisation)?;
         let view = 3 * augment.crop_size * augment.crop_size;
         let mut batch = Batch {
@@ -115,9 +107,7 @@ impl BatchSource {
             let picture = sample.read_picture()?;
             let mut rng = self.rng(number * batch_size as u64 + slot as u64);
             let target = &mut batch.images[slot * view..(slot + 1) * view];
-            batch
-                .crop_boxes
-                .push(augmenter.augment(&picture, &mut rng, target)?);
+            batch.crop_boxes.push(augmenter.augment(&picture, &mut rng, target)?);
             for label in &sample.labels {
                 batch.labels[slot * classes + label] = 1.0;
             }
@@ -165,13 +155,8 @@ impl Loader {
                 allowed: "at least 1",
             });
         }
-        let mut loader = Self {
-            receivers: Vec::new(),
-            threads: Vec::new(),
-            next: first,
-            turn: 0,
-            wait: Duration::ZERO,
-        };
+        let mut loader =
+            Self { receivers: Vec::new(), threads: Vec::new(), next: first, turn: 0, wait: Duration::ZERO };
         for worker in 0..workers {
             let (sender, receiver) = sync_channel(1);
             let source = Arc::clone(&source);
@@ -203,8 +188,7 @@ impl Loader {
         let number = self.next;
         self.turn = (self.turn + 1) % self.receivers.len();
         self.next += 1;
-        received
-            .map_err(|_| DataError::Worker(format!("it panicked at or before batch {number}")))?
+        received.map_err(|_| DataError::Worker(format!("it panicked at or before batch {number}")))?
     }
 
     /// Number of the batch that [`Self::next_batch`] gives.

@@ -29,39 +29,23 @@ impl Mask {
     /// # Errors
     /// No such file, no such PNG, or a value that is no class.
     pub fn read(path: &Path, classes: usize) -> Result<Self, DataError> {
-        let format = |reason: String| DataError::MaskFormat {
-            path: path.to_owned(),
-            reason,
-        };
+        let format = |reason: String| DataError::MaskFormat { path: path.to_owned(), reason };
         let file = File::open(path).map_err(DataError::read(path))?;
         let mut decoder = Decoder::new(BufReader::new(file));
         // The palette's colours mean nothing: its indices are the classes.
         decoder.set_transformations(Transformations::IDENTITY);
-        let mut reader = decoder
-            .read_info()
-            .map_err(|error| format(error.to_string()))?;
+        let mut reader = decoder.read_info().map_err(|error| format(error.to_string()))?;
         let (width, height) = (reader.info().width, reader.info().height);
         let (colour, depth) = reader.output_color_type();
-        if !matches!(colour, ColorType::Indexed | ColorType::Grayscale)
-            || depth == BitDepth::Sixteen
-        {
-            return Err(format(format!(
-                "it is a {colour:?} PNG with {} bits",
-                depth as u8
-            )));
+        if !matches!(colour, ColorType::Indexed | ColorType::Grayscale) || depth == BitDepth::Sixteen {
+            return Err(format(format!("it is a {colour:?} PNG with {} bits", depth as u8)));
         }
         if u64::from(width) * u64::from(height) > MAX_PIXELS {
-            return Err(format(format!(
-                "{width} x {height} pixels are more than the {MAX_PIXELS} that are decoded"
-            )));
+            return Err(format(format!("{width} x {height} pixels are more than the {MAX_PIXELS} that are decoded")));
         }
-        let size = reader
-            .output_buffer_size()
-            .ok_or_else(|| format("it is too large".to_owned()))?;
+        let size = reader.output_buffer_size().ok_or_else(|| format("it is too large".to_owned()))?;
         let mut packed = vec![0; size];
-        let frame = reader
-            .next_frame(&mut packed)
-            .map_err(|error| format(error.to_string()))?;
+        let frame = reader.next_frame(&mut packed).map_err(|error| format(error.to_string()))?;
         let labels = unpack(&packed, frame.line_size, width as usize, depth as usize);
         let unknown = |label: &u8| usize::from(*label) > classes && *label != IGNORE;
         if let Some(position) = labels.iter().position(unknown) {
@@ -73,11 +57,7 @@ impl Mask {
                 last: classes,
             });
         }
-        Ok(Self {
-            width,
-            height,
-            labels,
-        })
+        Ok(Self { width, height, labels })
     }
 }
 

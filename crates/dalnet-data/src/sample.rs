@@ -35,9 +35,7 @@ impl Sample {
     /// # Errors
     /// No mask, a mask of another size, and the errors of [`Mask::read`].
     pub fn read_mask(&self, [width, height]: [u32; 2], classes: usize) -> Result<Mask, DataError> {
-        let path = self.mask.as_deref().ok_or_else(|| DataError::MaskMissing {
-            id: self.id.clone(),
-        })?;
+        let path = self.mask.as_deref().ok_or_else(|| DataError::MaskMissing { id: self.id.clone() })?;
         let mask = Mask::read(path, classes)?;
         if [mask.width, mask.height] != [width, height] {
             return Err(DataError::MaskSize {

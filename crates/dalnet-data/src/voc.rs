@@ -47,12 +47,7 @@ impl Voc {
     /// [`DataError::FolderMissing`] names the first of them that is not there.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, DataError> {
         let voc = Self { root: root.into() };
-        for path in [
-            voc.root.clone(),
-            voc.pictures(),
-            voc.annotations(),
-            voc.splits(),
-        ] {
+        for path in [voc.root.clone(), voc.pictures(), voc.annotations(), voc.splits()] {
             if !path.is_dir() {
                 return Err(DataError::FolderMissing { path });
             }
@@ -70,11 +65,7 @@ impl Voc {
         let list = self.splits().join(format!("{name}.txt"));
         if !is_file_name(name) || !list.is_file() {
             let available = self.available_splits()?;
-            return Err(DataError::SplitMissing {
-                path: list,
-                split: name.to_owned(),
-                available,
-            });
+            return Err(DataError::SplitMissing { path: list, split: name.to_owned(), available });
         }
         let text = fs::read_to_string(&list).map_err(DataError::read(&list))?;
         let samples = text
@@ -84,40 +75,20 @@ impl Voc {
             .filter(|(_, id)| !id.is_empty())
             .map(|(line, id)| self.sample(&list, line, id))
             .collect::<Result<Vec<_>, _>>()?;
-        if samples.is_empty() {
-            Err(DataError::SplitEmpty { path: list })
-        } else {
-            Ok(samples)
-        }
+        if samples.is_empty() { Err(DataError::SplitEmpty { path: list }) } else { Ok(samples) }
     }
 
     fn sample(&self, list: &Path, line: usize, id: &str) -> Result<Sample, DataError> {
         if !is_file_name(id) || id.contains(char::is_whitespace) {
-            return Err(DataError::PictureId {
-                path: list.to_owned(),
-                line,
-                value: id.to_owned(),
-            });
+            return Err(DataError::PictureId { path: list.to_owned(), line, value: id.to_owned() });
         }
         let picture = self.pictures().join(format!("{id}.jpg"));
         if !picture.is_file() {
-            return Err(DataError::PictureMissing {
-                path: picture,
-                list: list.to_owned(),
-                id: id.to_owned(),
-            });
+            return Err(DataError::PictureMissing { path: picture, list: list.to_owned(), id: id.to_owned() });
         }
         let labels = read_labels(&self.annotations().join(format!("{id}.xml")))?;
-        let mask = self
-            .root
-            .join("SegmentationClass")
-            .join(format!("{id}.png"));
-        Ok(Sample {
-            id: id.to_owned(),
-            picture,
-            labels,
-            mask: mask.is_file().then_some(mask),
-        })
+        let mask = self.root.join("SegmentationClass").join(format!("{id}.png"));
+        Ok(Sample { id: id.to_owned(), picture, labels, mask: mask.is_file().then_some(mask) })
     }
 
     fn pictures(&self) -> PathBuf {
@@ -136,23 +107,10 @@ impl Voc {
         let folder = self.splits();
         let mut names: Vec<String> = fs::read_dir(&folder)
             .map_err(DataError::read(&folder))?
-            .filter_map(|entry| {
-                Some(
-                    entry
-                        .ok()?
-                        .file_name()
-                        .to_str()?
-                        .strip_suffix(".txt")?
-                        .to_owned(),
-                )
-            })
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".txt")?.to_owned()))
             .collect();
         names.sort();
-        Ok(if names.is_empty() {
-            "no split at all".to_owned()
-        } else {
-            names.join(", ")
-        })
+        Ok(if names.is_empty() { "no split at all".to_owned() } else { names.join(", ") })
     }
 }
 
@@ -164,32 +122,20 @@ fn is_file_name(name: &str) -> bool {
 /// Class indices of the objects of an annotation, ascending, each once.
 fn read_labels(path: &Path) -> Result<Vec<usize>, DataError> {
     let text = fs::read_to_string(path).map_err(DataError::read(path))?;
-    let names = object_names(&text).map_err(|reason| DataError::Annotation {
-        path: path.to_owned(),
-        reason,
-    })?;
+    let names = object_names(&text).map_err(|reason| DataError::Annotation { path: path.to_owned(), reason })?;
     let mut labels = names
         .into_iter()
         .map(|name| {
-            CLASSES
-                .iter()
-                .position(|class| *class == name)
-                .ok_or_else(|| DataError::UnknownClass {
-                    path: path.to_owned(),
-                    example: nearest_class(&name),
-                    name,
-                })
+            CLASSES.iter().position(|class| *class == name).ok_or_else(|| DataError::UnknownClass {
+                path: path.to_owned(),
+                example: nearest_class(&name),
+                name,
+            })
         })
         .collect::<Result<Vec<_>, _>>()?;
     labels.sort_unstable();
     labels.dedup();
-    if labels.is_empty() {
-        Err(DataError::NoLabels {
-            path: path.to_owned(),
-        })
-    } else {
-        Ok(labels)
-    }
+    if labels.is_empty() { Err(DataError::NoLabels { path: path.to_owned() }) } else { Ok(labels) }
 }
 
 /// The texts of `annotation/object/name`. Parts of persons have names as well, one level deeper.
@@ -219,16 +165,6 @@ fn object_names(text: &str) -> Result<Vec<String>, String> {
 
 /// The class that shares the longest beginning with `name`, for the remedy of an error.
 fn nearest_class(name: &str) -> &'static str {
-    let common = |class: &str| {
-        class
-            .chars()
-            .zip(name.to_lowercase().chars())
-            .take_while(|(a, b)| a == b)
-            .count()
-    };
-    CLASSES
-        .into_iter()
-        .rev()
-        .max_by_key(|class| common(class))
-        .unwrap_or(CLASSES[0])
+    let common = |class: &str| class.chars().zip(name.to_lowercase().chars()).take_while(|(a, b)| a == b).count();
+    CLASSES.into_iter().rev().max_by_key(|class| common(class)).unwrap_or(CLASSES[0])
 }

@@ -6,12 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 fn plain(crop_size: usize, scale: [f64; 2], flip_probability: f64) -> AugmentConfig {
-    AugmentConfig {
-        crop_size,
-        scale,
-        flip_probability,
-        colour_jitter: None,
-    }
+    AugmentConfig { crop_size, scale, flip_probability, colour_jitter: None }
 }
 
 fn view(config: AugmentConfig, picture: &RgbImage, seed: u64) -> (Vec<f32>, [usize; 4]) {
@@ -39,11 +34,8 @@ fn a_padded_picture_is_whole_inside_its_box() {
     let mut starts = std::collections::BTreeSet::new();
     for seed in 0..60 {
         for flip in [false, true] {
-            let (values, [top, bottom, left, right]) = view(
-                plain(16, [1.0; 2], f64::from(u8::from(flip))),
-                &picture,
-                seed,
-            );
+            let (values, [top, bottom, left, right]) =
+                view(plain(16, [1.0; 2], f64::from(u8::from(flip))), &picture, seed);
             assert_eq!((bottom - top, right - left), (7, 9));
             starts.insert((top, left));
             for (index, value) in values.iter().enumerate() {
@@ -52,16 +44,8 @@ fn a_padded_picture_is_whole_inside_its_box() {
                     assert_eq!(*value, 0.0, "padding at {row}, {column}");
                     continue;
                 }
-                let x = if flip {
-                    right - 1 - column
-                } else {
-                    column - left
-                };
-                assert_eq!(
-                    byte(*value),
-                    [x as u8, (row - top) as u8, 200][channel],
-                    "seed {seed}"
-                );
+                let x = if flip { right - 1 - column } else { column - left };
+                assert_eq!(byte(*value), [x as u8, (row - top) as u8, 200][channel], "seed {seed}");
             }
         }
     }
@@ -74,11 +58,7 @@ fn a_cut_picture_fills_the_view() {
     let mut corners = std::collections::BTreeSet::new();
     for seed in 0..60 {
         for flip in [false, true] {
-            let (values, crop_box) = view(
-                plain(8, [1.0; 2], f64::from(u8::from(flip))),
-                &picture,
-                seed,
-            );
+            let (values, crop_box) = view(plain(8, [1.0; 2], f64::from(u8::from(flip))), &picture, seed);
             assert_eq!(crop_box, [0, 8, 0, 8]);
             let x0 = byte(values[if flip { 7 } else { 0 }]);
             let y0 = byte(values[64]);
@@ -99,30 +79,18 @@ fn a_cut_picture_fills_the_view() {
 fn one_axis_is_padded_while_the_other_is_cut() {
     let (values, [top, bottom, left, right]) = view(plain(16, [1.0; 2], 0.0), &numbered(40, 6), 3);
     assert_eq!((bottom - top, left, right), (6, 0, 16));
-    let outside = values
-        .chunks_exact(16)
-        .enumerate()
-        .filter(|(row, _)| !(top..bottom).contains(&(row % 16)));
-    assert!(
-        outside
-            .flat_map(|(_, line)| line)
-            .all(|value| *value == 0.0)
-    );
+    let outside = values.chunks_exact(16).enumerate().filter(|(row, _)| !(top..bottom).contains(&(row % 16)));
+    assert!(outside.flat_map(|(_, line)| line).all(|value| *value == 0.0));
 }
 
 #[test]
 fn a_scaled_marker_stays_in_its_place() {
     // A bright square in the middle, a quarter of each side: at any scale in the middle quarter of the crop box.
     let picture = RgbImage::from_fn(64, 64, |x, y| {
-        if (24..40).contains(&x) && (24..40).contains(&y) {
-            Rgb([255; 3])
-        } else {
-            Rgb([0; 3])
-        }
+        if (24..40).contains(&x) && (24..40).contains(&y) { Rgb([255; 3]) } else { Rgb([0; 3]) }
     });
     for (seed, scale) in [0.5, 0.77, 1.0, 1.3, 1.9].into_iter().enumerate() {
-        let (values, [top, bottom, left, right]) =
-            view(plain(128, [scale; 2], 0.5), &picture, seed as u64);
+        let (values, [top, bottom, left, right]) = view(plain(128, [scale; 2], 0.5), &picture, seed as u64);
         let side = (64.0 * scale) as usize;
         assert_eq!((bottom - top, right - left), (side, side));
         for row in 0..128 {
@@ -136,10 +104,7 @@ fn a_scaled_marker_stays_in_its_place() {
                 let value = values[row * 128 + column];
                 if distance < -2.0 {
                     assert_eq!(value, 1.0, "scale {scale} at {row}, {column}");
-                } else if distance > 2.0
-                    && (top..bottom).contains(&row)
-                    && (left..right).contains(&column)
-                {
+                } else if distance > 2.0 && (top..bottom).contains(&row) && (left..right).contains(&column) {
                     assert_eq!(value, -1.0, "scale {scale} at {row}, {column}");
                 }
             }
@@ -150,10 +115,7 @@ fn a_scaled_marker_stays_in_its_place() {
 #[test]
 fn colours_change_inside_the_box_alone_and_stay_in_range() {
     let config = AugmentConfig {
-        colour_jitter: Some(ColourJitter {
-            probability: 1.0,
-            ..ColourJitter::default()
-        }),
+        colour_jitter: Some(ColourJitter { probability: 1.0, ..ColourJitter::default() }),
         ..plain(32, [1.0; 2], 0.0)
     };
     let picture = RgbImage::from_fn(20, 20, |x, y| Rgb([x as u8 * 12, y as u8 * 12, 128]));
@@ -164,8 +126,7 @@ fn colours_change_inside_the_box_alone_and_stay_in_range() {
             let (row, column) = (index / 32 % 32, index % 32);
             if (top..bottom).contains(&row) && (left..right).contains(&column) {
                 assert!((-1.0..=1.0).contains(value));
-                let original =
-                    [(column - left) as u8 * 12, (row - top) as u8 * 12, 128][index / 1024];
+                let original = [(column - left) as u8 * 12, (row - top) as u8 * 12, 128][index / 1024];
                 changed += usize::from(byte(*value).abs_diff(original) > 3);
             } else {
                 assert_eq!(*value, 0.0);
@@ -178,12 +139,8 @@ fn colours_change_inside_the_box_alone_and_stay_in_range() {
 #[test]
 fn extreme_pictures_and_seeds() {
     let config = AugmentConfig::new(16);
-    for (seed, (width, height)) in [(1, 1), (1, 3000), (3000, 1), (5000, 4000)]
-        .into_iter()
-        .enumerate()
-    {
-        let (values, [top, bottom, left, right]) =
-            view(config, &RgbImage::new(width, height), seed as u64);
+    for (seed, (width, height)) in [(1, 1), (1, 3000), (3000, 1), (5000, 4000)].into_iter().enumerate() {
+        let (values, [top, bottom, left, right]) = view(config, &RgbImage::new(width, height), seed as u64);
         assert!(top < bottom && bottom <= 16 && left < right && right <= 16);
         assert!(values.iter().all(|value| value.is_finite()));
     }
@@ -194,36 +151,14 @@ fn extreme_pictures_and_seeds() {
 
 #[test]
 fn refuses_settings_outside_their_range() {
-    let refused = |config: AugmentConfig| {
-        Augmenter::new(config, Normalisation::HALF)
-            .unwrap_err()
-            .to_string()
-    };
+    let refused = |config: AugmentConfig| Augmenter::new(config, Normalisation::HALF).unwrap_err().to_string();
     assert!(refused(AugmentConfig::new(0)).contains("crop size is 0"));
     assert!(refused(plain(8, [2.0, 0.5], 0.5)).contains("scale is [2.0, 0.5]"));
     assert!(refused(plain(8, [f64::NAN, 0.5], 0.5)).contains("NaN"));
     assert!(refused(plain(8, [1.0, 1.0], 1.5)).contains("flip probability is 1.5"));
-    let jitter = Some(ColourJitter {
-        hue: 0.7,
-        ..ColourJitter::default()
-    });
-    assert!(
-        refused(AugmentConfig {
-            colour_jitter: jitter,
-            ..AugmentConfig::new(8)
-        })
-        .contains("hue: 0.7")
-    );
+    let jitter = Some(ColourJitter { hue: 0.7, ..ColourJitter::default() });
+    assert!(refused(AugmentConfig { colour_jitter: jitter, ..AugmentConfig::new(8) }).contains("hue: 0.7"));
     let mut augmenter = Augmenter::new(AugmentConfig::new(8), Normalisation::HALF).unwrap();
-    let error = augmenter.augment(
-        &RgbImage::new(2, 2),
-        &mut ChaCha8Rng::seed_from_u64(0),
-        &mut [0.0; 4],
-    );
-    assert!(
-        error
-            .unwrap_err()
-            .to_string()
-            .contains("length of the view is 4")
-    );
+    let error = augmenter.augment(&RgbImage::new(2, 2), &mut ChaCha8Rng::seed_from_u64(0), &mut [0.0; 4]);
+    assert!(error.unwrap_err().to_string().contains("length of the view is 4"));
 }

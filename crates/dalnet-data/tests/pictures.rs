@@ -5,32 +5,19 @@ mod common;
 use std::io::Cursor;
 
 use common::{assert_says, exif_orientation, jpeg};
-use dalnet_data::{
-    ALPHA_BACKDROP, Normalisation, decode_bytes, decode_file, prepare, size_for_long_side,
-};
+use dalnet_data::{ALPHA_BACKDROP, Normalisation, decode_bytes, decode_file, prepare, size_for_long_side};
 use image::codecs::jpeg::JpegEncoder;
-use image::{
-    DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage,
-};
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
 fn png_of(picture: impl Into<DynamicImage>) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    picture
-        .into()
-        .write_to(&mut bytes, ImageFormat::Png)
-        .expect("an encodable picture");
+    picture.into().write_to(&mut bytes, ImageFormat::Png).expect("an encodable picture");
     bytes.into_inner()
 }
 
 /// 64 x 48 with a bright left upper quarter.
 fn scene() -> RgbImage {
-    RgbImage::from_fn(64, 48, |x, y| {
-        if x < 32 && y < 24 {
-            Rgb([250, 240, 230])
-        } else {
-            Rgb([20, 30, 40])
-        }
-    })
+    RgbImage::from_fn(64, 48, |x, y| if x < 32 && y < 24 { Rgb([250, 240, 230]) } else { Rgb([20, 30, 40]) })
 }
 
 #[test]
@@ -40,25 +27,11 @@ fn refuses_what_is_no_jpeg_or_png() {
     std::fs::write(&path, "Dear diary,\nno pixels today").unwrap();
     assert_says(
         &decode_file(&path).unwrap_err(),
-        &[
-            "notes.jpg",
-            "not a JPEG or PNG",
-            "\"Dear diary, no p\"",
-            "convert",
-        ],
+        &["notes.jpg", "not a JPEG or PNG", "\"Dear diary, no p\"", "convert"],
     );
-    assert_says(
-        &decode_file(&folder.path().join("no.jpg")).unwrap_err(),
-        &["no.jpg", "cannot be read"],
-    );
-    assert_says(
-        &decode_bytes("a.jpg", b"").unwrap_err(),
-        &["a.jpg", "it is empty"],
-    );
-    assert_says(
-        &decode_bytes("a.gif", b"GIF89a......").unwrap_err(),
-        &["a.gif", "it is Gif"],
-    );
+    assert_says(&decode_file(&folder.path().join("no.jpg")).unwrap_err(), &["no.jpg", "cannot be read"]);
+    assert_says(&decode_bytes("a.jpg", b"").unwrap_err(), &["a.jpg", "it is empty"]);
+    assert_says(&decode_bytes("a.gif", b"GIF89a......").unwrap_err(), &["a.gif", "it is Gif"]);
 }
 
 #[test]
@@ -68,19 +41,9 @@ fn refuses_truncated_pictures() {
     exif.extend([0xFF, 0xD8, 0xFF, 0xD9]);
     for bytes in [jpeg(&scene(), None), jpeg(&scene(), Some(exif))] {
         decode_bytes("whole.jpg", &bytes).unwrap();
-        for length in [
-            3,
-            20,
-            bytes.len() / 3,
-            bytes.len() / 2,
-            bytes.len() - 2,
-            bytes.len() - 1,
-        ] {
+        for length in [3, 20, bytes.len() / 3, bytes.len() / 2, bytes.len() - 2, bytes.len() - 1] {
             let error = decode_bytes("cut.jpg", &bytes[..length]).unwrap_err();
-            assert_says(
-                &error,
-                &["cut.jpg", "cut off", &length.to_string(), "again"],
-            );
+            assert_says(&error, &["cut.jpg", "cut off", &length.to_string(), "again"]);
         }
         let mut longer = bytes.clone();
         longer.extend(b"what phones append");
@@ -102,19 +65,11 @@ fn refuses_a_header_without_a_picture() {
 #[test]
 fn decodes_one_pixel() {
     let picture = RgbImage::from_pixel(1, 1, Rgb([10, 200, 30]));
-    assert_eq!(
-        decode_bytes("1.png", &png_of(picture.clone())).unwrap(),
-        picture
-    );
+    assert_eq!(decode_bytes("1.png", &png_of(picture.clone())).unwrap(), picture);
     let decoded = decode_bytes("1.jpg", &jpeg(&picture, None)).unwrap();
     assert_eq!(decoded.dimensions(), (1, 1));
     assert!(decoded.get_pixel(0, 0).0[1].abs_diff(200) < 6);
-    assert_eq!(
-        prepare(&decoded, [32, 48], &Normalisation::HALF)
-            .unwrap()
-            .len(),
-        3 * 32 * 48
-    );
+    assert_eq!(prepare(&decoded, [32, 48], &Normalisation::HALF).unwrap().len(), 3 * 32 * 48);
 }
 
 #[test]
@@ -136,15 +91,8 @@ fn refuses_more_pixels_than_the_limit_before_decoding_them() {
     encoder.set_depth(png::BitDepth::One);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_compression(png::Compression::Fastest);
-    encoder
-        .write_header()
-        .unwrap()
-        .write_image_data(&vec![0; 2_500 * 10_001])
-        .unwrap();
-    assert_says(
-        &decode_bytes("wall.png", &bytes).unwrap_err(),
-        &["wall.png", "20000 x 10001", "200000000", "smaller"],
-    );
+    encoder.write_header().unwrap().write_image_data(&vec![0; 2_500 * 10_001]).unwrap();
+    assert_says(&decode_bytes("wall.png", &bytes).unwrap_err(), &["wall.png", "20000 x 10001", "200000000", "smaller"]);
 }
 
 #[test]
@@ -160,29 +108,11 @@ fn lays_transparency_over_grey() {
 #[test]
 fn decodes_sixteen_bits_and_grey() {
     let deep: ImageBuffer<Rgb<u16>, _> = ImageBuffer::from_pixel(2, 2, Rgb([0xFFFF, 0x8080, 0]));
-    assert_eq!(
-        decode_bytes("deep.png", &png_of(deep))
-            .unwrap()
-            .get_pixel(1, 1)
-            .0,
-        [255, 128, 0]
-    );
+    assert_eq!(decode_bytes("deep.png", &png_of(deep)).unwrap().get_pixel(1, 1).0, [255, 128, 0]);
     let deep: ImageBuffer<Rgba<u16>, _> = ImageBuffer::from_pixel(2, 2, Rgba([0xFFFF, 0, 0, 0]));
-    assert_eq!(
-        decode_bytes("clear.png", &png_of(deep))
-            .unwrap()
-            .get_pixel(0, 1)
-            .0,
-        [ALPHA_BACKDROP; 3]
-    );
+    assert_eq!(decode_bytes("clear.png", &png_of(deep)).unwrap().get_pixel(0, 1).0, [ALPHA_BACKDROP; 3]);
     let grey = GrayImage::from_pixel(2, 2, Luma([77]));
-    assert_eq!(
-        decode_bytes("grey.png", &png_of(grey))
-            .unwrap()
-            .get_pixel(0, 0)
-            .0,
-        [77; 3]
-    );
+    assert_eq!(decode_bytes("grey.png", &png_of(grey)).unwrap().get_pixel(0, 0).0, [77; 3]);
 }
 
 #[test]
@@ -199,72 +129,32 @@ fn turns_pictures_upright() {
         (8, [48, 64, 1, 0]),
     ];
     for (orientation, [width, height, left, top]) in expected {
-        let picture = decode_bytes(
-            "turned.jpg",
-            &jpeg(&scene(), Some(exif_orientation(orientation))),
-        )
-        .unwrap();
-        assert_eq!(
-            picture.dimensions(),
-            (width, height),
-            "orientation {orientation}"
-        );
+        let picture = decode_bytes("turned.jpg", &jpeg(&scene(), Some(exif_orientation(orientation)))).unwrap();
+        assert_eq!(picture.dimensions(), (width, height), "orientation {orientation}");
         let x = if left == 1 { width / 4 } else { width * 3 / 4 };
         let y = if top == 1 { height / 4 } else { height * 3 / 4 };
-        assert!(
-            picture.get_pixel(x, y).0[0] > 230,
-            "orientation {orientation}"
-        );
-        assert!(
-            picture.get_pixel(width - 1 - x, y).0[0] < 40,
-            "orientation {orientation}"
-        );
+        assert!(picture.get_pixel(x, y).0[0] > 230, "orientation {orientation}");
+        assert!(picture.get_pixel(width - 1 - x, y).0[0] < 40, "orientation {orientation}");
     }
 }
 
 #[test]
 fn prepares_channels_and_normalises() {
-    let picture = RgbImage::from_fn(2, 1, |x, _| {
-        if x == 0 {
-            Rgb([255, 0, 51])
-        } else {
-            Rgb([0, 255, 102])
-        }
-    });
+    let picture = RgbImage::from_fn(2, 1, |x, _| if x == 0 { Rgb([255, 0, 51]) } else { Rgb([0, 255, 102]) });
     let close = |left: &[f32], right: &[f32]| {
         assert_eq!(left.len(), right.len());
-        assert!(
-            left.iter()
-                .zip(right)
-                .all(|(left, right)| (left - right).abs() < 1e-5),
-            "{left:?} {right:?}"
-        );
+        assert!(left.iter().zip(right).all(|(left, right)| (left - right).abs() < 1e-5), "{left:?} {right:?}");
     };
-    close(
-        &prepare(&picture, [1, 2], &Normalisation::HALF).unwrap(),
-        &[1.0, -1.0, -1.0, 1.0, -0.6, -0.2],
-    );
+    close(&prepare(&picture, [1, 2], &Normalisation::HALF).unwrap(), &[1.0, -1.0, -1.0, 1.0, -0.6, -0.2]);
     let uniform = RgbImage::from_pixel(5, 7, Rgb([255, 0, 51]));
     let expected: Vec<f32> = [(1.0 - 0.485) / 0.229, -0.456 / 0.224, (0.2 - 0.406) / 0.225]
         .into_iter()
         .flat_map(|value| [value; 6])
         .collect();
-    close(
-        &prepare(&uniform, [3, 2], &Normalisation::IMAGENET).unwrap(),
-        &expected,
-    );
-    assert_says(
-        &prepare(&uniform, [0, 2], &Normalisation::HALF).unwrap_err(),
-        &["0 x 2"],
-    );
-    let flat = Normalisation {
-        mean: [0.5; 3],
-        std: [0.5, 0.0, 0.5],
-    };
-    assert_says(
-        &prepare(&uniform, [2, 2], &flat).unwrap_err(),
-        &["normalisation", "std above 0"],
-    );
+    close(&prepare(&uniform, [3, 2], &Normalisation::IMAGENET).unwrap(), &expected);
+    assert_says(&prepare(&uniform, [0, 2], &Normalisation::HALF).unwrap_err(), &["0 x 2"]);
+    let flat = Normalisation { mean: [0.5; 3], std: [0.5, 0.0, 0.5] };
+    assert_says(&prepare(&uniform, [2, 2], &flat).unwrap_err(), &["normalisation", "std above 0"]);
 }
 
 #[test]

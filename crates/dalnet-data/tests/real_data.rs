@@ -8,33 +8,20 @@ use dalnet_data::{AugmentConfig, BatchConfig, BatchSource, Loader, Normalisation
 #[test]
 fn splits_masks_and_batches_of_the_real_data() {
     let Some(folder) = std::env::var_os("DALNET_DATA") else {
-        println!(
-            "skipped: set DALNET_DATA to a VOCdevkit/VOC2012 folder to test the reader on real pictures"
-        );
+        println!("skipped: set DALNET_DATA to a VOCdevkit/VOC2012 folder to test the reader on real pictures");
         return;
     };
     let voc = Voc::open(folder).unwrap();
-    let counts = [
-        ("train_aug", 6_456),
-        ("train_extra07", 4_539),
-        ("train", 927),
-        ("val", 494),
-    ];
+    let counts = [("train_aug", 6_456), ("train_extra07", 4_539), ("train", 927), ("val", 494)];
     for (name, count) in counts {
         assert_eq!(voc.split(name).unwrap().len(), count, "{name}");
     }
 
     for sample in voc.split("val").unwrap().iter().take(40) {
         let picture = sample.read_picture().unwrap();
-        let mask = sample
-            .read_mask(picture.dimensions().into(), voc::CLASSES.len())
-            .unwrap();
+        let mask = sample.read_mask(picture.dimensions().into(), voc::CLASSES.len()).unwrap();
         for label in mask.labels.iter().filter(|label| (1..=20).contains(*label)) {
-            assert!(
-                sample.labels.contains(&(usize::from(*label) - 1)),
-                "{}: {label} has no tag",
-                sample.id
-            );
+            assert!(sample.labels.contains(&(usize::from(*label) - 1)), "{}: {label} has no tag", sample.id);
         }
     }
 
@@ -51,15 +38,7 @@ fn splits_masks_and_batches_of_the_real_data() {
     let mut loader = Loader::start(Arc::clone(&source), 0, 1).unwrap();
     for _ in 0..8 {
         let batch = loader.next_batch().unwrap();
-        assert!(
-            batch
-                .images
-                .iter()
-                .all(|value| (-1.0..=1.0).contains(value))
-        );
+        assert!(batch.images.iter().all(|value| (-1.0..=1.0).contains(value)));
     }
-    println!(
-        "{:.2} ms for each picture on one thread",
-        started.elapsed().as_secs_f64() * 1000.0 / (8.0 * 16.0)
-    );
+    println!("{:.2} ms for each picture on one thread", started.elapsed().as_secs_f64() * 1000.0 / (8.0 * 16.0));
 }

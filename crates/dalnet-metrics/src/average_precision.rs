@@ -44,25 +44,11 @@ pub fn mean_average_precision(
         return Err(MetricError::Classes(classes));
     }
     check_size("the table of labels", labels.len(), scores.len())?;
-    check_size(
-        "the table of scores",
-        scores.len(),
-        scores.len() / classes * classes,
-    )?;
-    let column = |values: &[f32], class: usize| {
-        values
-            .iter()
-            .skip(class)
-            .step_by(classes)
-            .copied()
-            .collect::<Vec<_>>()
-    };
+    check_size("the table of scores", scores.len(), scores.len() / classes * classes)?;
+    let column = |values: &[f32], class: usize| values.iter().skip(class).step_by(classes).copied().collect::<Vec<_>>();
     let each = (0..classes)
         .map(|class| {
-            let positive: Vec<bool> = column(labels, class)
-                .into_iter()
-                .map(|label| label > 0.5)
-                .collect();
+            let positive: Vec<bool> = column(labels, class).into_iter().map(|label| label > 0.5).collect();
             average_precision(&column(scores, class), &positive)
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -78,30 +64,18 @@ mod tests {
     #[test]
     fn by_hand() {
         // Positives at ranks 1 and 3: (1/1 + 2/3) / 2.
-        let value = average_precision(&[0.9, 0.8, 0.7, 0.1], &[true, false, true, false])
-            .unwrap()
-            .unwrap();
+        let value = average_precision(&[0.9, 0.8, 0.7, 0.1], &[true, false, true, false]).unwrap().unwrap();
         assert!((value - 5.0 / 6.0).abs() < 1e-12);
         // All tied: the share of positives, in whatever order they come.
-        assert_eq!(
-            average_precision(&[0.5; 4], &[true, false, false, false]).unwrap(),
-            Some(0.25)
-        );
-        assert_eq!(
-            average_precision(&[0.0, -0.0], &[false, true]).unwrap(),
-            Some(0.5)
-        );
+        assert_eq!(average_precision(&[0.5; 4], &[true, false, false, false]).unwrap(), Some(0.25));
+        assert_eq!(average_precision(&[0.0, -0.0], &[false, true]).unwrap(), Some(0.5));
         assert_eq!(average_precision(&[0.5; 2], &[false, false]).unwrap(), None);
     }
 
     #[test]
     fn the_mean_leaves_classes_without_positives_out() {
-        let (each, mean) = mean_average_precision(
-            &[0.9, 0.1, 0.3, 0.2, 0.8, 0.3],
-            &[1.0, 0.0, 0.0, 1.0, 0.0, 0.0],
-            3,
-        )
-        .unwrap();
+        let (each, mean) =
+            mean_average_precision(&[0.9, 0.1, 0.3, 0.2, 0.8, 0.3], &[1.0, 0.0, 0.0, 1.0, 0.0, 0.0], 3).unwrap();
         assert_eq!(each, vec![Some(1.0), None, None]);
         assert_eq!(mean, Some(1.0));
     }
@@ -109,18 +83,8 @@ mod tests {
     #[test]
     fn refuses_with_the_values() {
         assert!(average_precision(&[0.1], &[]).is_err());
-        assert!(
-            average_precision(&[f32::INFINITY], &[true])
-                .unwrap_err()
-                .to_string()
-                .contains("inf")
-        );
-        assert!(
-            mean_average_precision(&[0.1; 4], &[0.0; 4], 3)
-                .unwrap_err()
-                .to_string()
-                .contains("4 values")
-        );
+        assert!(average_precision(&[f32::INFINITY], &[true]).unwrap_err().to_string().contains("inf"));
+        assert!(mean_average_precision(&[0.1; 4], &[0.0; 4], 3).unwrap_err().to_string().contains("4 values"));
         assert!(mean_average_precision(&[0.1; 4], &[0.0; 3], 2).is_err());
         assert!(mean_average_precision(&[], &[], 0).is_err());
     }

@@ -24,10 +24,7 @@ impl ConfusionMatrix {
         if classes == 0 || classes > usize::from(IGNORE) {
             return Err(MetricError::Classes(classes));
         }
-        Ok(Self {
-            classes,
-            counts: vec![0; classes * classes],
-        })
+        Ok(Self { classes, counts: vec![0; classes * classes] })
     }
 
     /// Counts the pixels of one picture. Where `truth` is [`IGNORE`], `prediction` may hold anything.
@@ -37,9 +34,7 @@ impl ConfusionMatrix {
     pub fn add(&mut self, truth: &[u8], prediction: &[u8]) -> Result<(), MetricError> {
         check_size("the prediction", prediction.len(), truth.len())?;
         check_truth(truth, self.classes)?;
-        let wrong = |(true_label, label): (&u8, &u8)| {
-            *true_label != IGNORE && usize::from(*label) >= self.classes
-        };
+        let wrong = |(true_label, label): (&u8, &u8)| *true_label != IGNORE && usize::from(*label) >= self.classes;
         if let Some(position) = truth.iter().zip(prediction).position(wrong) {
             return Err(MetricError::Label {
                 what: "the prediction",
@@ -64,10 +59,7 @@ impl ConfusionMatrix {
     pub fn merge(&mut self, other: &Self) -> Result<(), MetricError> {
         if self.classes != other.classes {
             let name = |matrix: &Self| format!("{} classes", matrix.classes);
-            return Err(MetricError::Merge {
-                left: name(self),
-                right: name(other),
-            });
+            return Err(MetricError::Merge { left: name(self), right: name(other) });
         }
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;
@@ -100,12 +92,8 @@ impl ConfusionMatrix {
     pub fn iou(&self) -> Vec<Option<f64>> {
         (0..self.classes)
             .map(|class| {
-                let truth: u64 = (0..self.classes)
-                    .map(|other| self.count(class, other))
-                    .sum();
-                let predicted: u64 = (0..self.classes)
-                    .map(|other| self.count(other, class))
-                    .sum();
+                let truth: u64 = (0..self.classes).map(|other| self.count(class, other)).sum();
+                let predicted: u64 = (0..self.classes).map(|other| self.count(other, class)).sum();
                 let both = self.count(class, class);
                 (truth > 0).then(|| both as f64 / (truth + predicted - both) as f64)
             })
@@ -128,10 +116,7 @@ impl ConfusionMatrix {
 
 /// Refuses truth labels that are neither a class nor [`IGNORE`].
 pub(crate) fn check_truth(truth: &[u8], classes: usize) -> Result<(), MetricError> {
-    match truth
-        .iter()
-        .position(|label| *label != IGNORE && usize::from(*label) >= classes)
-    {
+    match truth.iter().position(|label| *label != IGNORE && usize::from(*label) >= classes) {
         None => Ok(()),
         Some(position) => Err(MetricError::Label {
             what: "the truth",
@@ -160,10 +145,7 @@ impl TryFrom<Counts> for ConfusionMatrix {
 
 impl From<ConfusionMatrix> for Counts {
     fn from(matrix: ConfusionMatrix) -> Self {
-        Self {
-            classes: matrix.classes,
-            counts: matrix.counts,
-        }
+        Self { classes: matrix.classes, counts: matrix.counts }
     }
 }
 
@@ -174,9 +156,7 @@ mod tests {
     #[test]
     fn counts_by_hand() {
         let mut matrix = ConfusionMatrix::new(3).unwrap();
-        matrix
-            .add(&[0, 0, 0, 1, 1, IGNORE], &[0, 0, 1, 1, 2, 7])
-            .unwrap();
+        matrix.add(&[0, 0, 0, 1, 1, IGNORE], &[0, 0, 1, 1, 2, 7]).unwrap();
         assert_eq!(matrix.pixels(), 5);
         assert_eq!(matrix.count(0, 1), 1);
         // Background 2 of 3, class 1 one of {0->1, 1->1, 1->2}; class 2 was only predicted.
@@ -199,15 +179,11 @@ mod tests {
         assert!(size.contains('1') && size.contains('2'), "{size}");
         let truth = matrix.add(&[0, 3], &[0, 0]).unwrap_err().to_string();
         assert!(
-            truth.contains("the truth has the label 3 at position 1")
-                && truth.contains("0 to 2 and 255"),
+            truth.contains("the truth has the label 3 at position 1") && truth.contains("0 to 2 and 255"),
             "{truth}"
         );
         let prediction = matrix.add(&[0, 0], &[0, 255]).unwrap_err().to_string();
-        assert!(
-            prediction.contains("the prediction has the label 255 at position 1"),
-            "{prediction}"
-        );
+        assert!(prediction.contains("the prediction has the label 255 at position 1"), "{prediction}");
         assert_eq!(matrix.pixels(), 0);
         assert_eq!(ConfusionMatrix::new(0), Err(MetricError::Classes(0)));
         assert_eq!(ConfusionMatrix::new(256), Err(MetricError::Classes(256)));
@@ -231,12 +207,7 @@ mod tests {
         let mut matrix = ConfusionMatrix::new(2).unwrap();
         matrix.add(&[0, 1, 1], &[1, 1, 0]).unwrap();
         let json = serde_json::to_string(&matrix).unwrap();
-        assert_eq!(
-            serde_json::from_str::<ConfusionMatrix>(&json).unwrap(),
-            matrix
-        );
-        assert!(
-            serde_json::from_str::<ConfusionMatrix>(r#"{"classes":2,"counts":[1,2,3]}"#).is_err()
-        );
+        assert_eq!(serde_json::from_str::<ConfusionMatrix>(&json).unwrap(), matrix);
+        assert!(serde_json::from_str::<ConfusionMatrix>(r#"{"classes":2,"counts":[1,2,3]}"#).is_err());
     }
 }

@@ -16,9 +16,7 @@ pub enum MetricError {
         expected: usize,
     },
     /// A label that is no class.
-    #[error(
-        "{what} has the label {value} at position {position}, but the classes are 0 to {last}{ignore}"
-    )]
+    #[error("{what} has the label {value} at position {position}, but the classes are 0 to {last}{ignore}")]
     Label {
         /// The buffer that holds the label.
         what: &'static str,
@@ -35,9 +33,7 @@ pub enum MetricError {
     #[error("{0} classes cannot be scored; labels of one byte leave room for 1 to 255 classes")]
     Classes(usize),
     /// Scores of different things were to be merged.
-    #[error(
-        "cannot merge scores of {right} with scores of {left}; merge only scores of one protocol"
-    )]
+    #[error("cannot merge scores of {right} with scores of {left}; merge only scores of one protocol")]
     Merge {
         /// What the target scores.
         left: String,
@@ -55,9 +51,7 @@ pub enum MetricError {
         position: usize,
     },
     /// A threshold grid that is empty or not strictly ascending.
-    #[error(
-        "the background thresholds {0:?} are not one or more strictly ascending finite numbers"
-    )]
+    #[error("the background thresholds {0:?} are not one or more strictly ascending finite numbers")]
     Thresholds(Vec<f32>),
 }
 
@@ -65,27 +59,11 @@ pub enum MetricError {
 pub(crate) fn check_finite(what: &'static str, values: &[f32]) -> Result<(), MetricError> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
-        Some(position) => Err(MetricError::NotFinite {
-            what,
-            value: values[position],
-            position,
-        }),
+        Some(position) => Err(MetricError::NotFinite { what, value: values[position], position }),
     }
 }
 
 /// Refuses a buffer of another length.
-pub(crate) fn check_size(
-    what: &'static str,
-    actual: usize,
-    expected: usize,
-) -> Result<(), MetricError> {
-    if actual == expected {
-        Ok(())
-    } else {
-        Err(MetricError::Size {
-            what,
-            actual,
-            expected,
-        })
-    }
+pub(crate) fn check_size(what: &'static str, actual: usize, expected: usize) -> Result<(), MetricError> {
+    if actual == expected { Ok(()) } else { Err(MetricError::Size { what, actual, expected }) }
 }

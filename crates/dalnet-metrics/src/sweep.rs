@@ -24,18 +24,11 @@ impl ThresholdSweep {
     pub fn new(classes: usize, thresholds: &[f32]) -> Result<Self, MetricError> {
         ConfusionMatrix::new(classes)?;
         let ascending = thresholds.windows(2).all(|pair| pair[0] < pair[1]);
-        if thresholds.is_empty()
-            || !ascending
-            || thresholds.iter().any(|threshold| !threshold.is_finite())
-        {
+        if thresholds.is_empty() || !ascending || thresholds.iter().any(|threshold| !threshold.is_finite()) {
             return Err(MetricError::Thresholds(thresholds.to_vec()));
         }
         let histogram = vec![0; (thresholds.len() + 1) * classes * classes];
-        Ok(Self {
-            classes,
-            thresholds: thresholds.to_vec(),
-            histogram,
-        })
+        Ok(Self { classes, thresholds: thresholds.to_vec(), histogram })
     }
 
     /// Counts one picture.
@@ -47,23 +40,12 @@ impl ThresholdSweep {
     ///
     /// # Errors
     /// Sizes that do not fit, labels or indices that are no class, values that are not finite; then nothing is counted.
-    pub fn add(
-        &mut self,
-        truth: &[u8],
-        cams: &[f32],
-        present: &[usize],
-    ) -> Result<(), MetricError> {
+    pub fn add(&mut self, truth: &[u8], cams: &[f32], present: &[usize]) -> Result<(), MetricError> {
         check_size("the CAM stack", cams.len(), present.len() * truth.len())?;
         check_truth(truth, self.classes)?;
         if let Some(position) = present.iter().position(|class| class + 1 >= self.classes) {
             let (value, last) = (present[position] + 1, self.classes - 1);
-            return Err(MetricError::Label {
-                what: "the list of present classes",
-                value,
-                position,
-                last,
-                ignore: "",
-            });
+            return Err(MetricError::Label { what: "the list of present classes", value, position, last, ignore: "" });
         }
         check_finite("the CAM stack", cams)?;
 
@@ -77,11 +59,8 @@ impl ThresholdSweep {
         }
         for (true_label, (value, label)) in truth.iter().zip(best) {
             if *true_label != IGNORE {
-                let exceeded = self
-                    .thresholds
-                    .partition_point(|threshold| *threshold < value);
-                let cell =
-                    (exceeded * self.classes + usize::from(*true_label)) * self.classes + label;
+                let exceeded = self.thresholds.partition_point(|threshold| *threshold < value);
+                let cell = (exceeded * self.classes + usize::from(*true_label)) * self.classes + label;
                 self.histogram[cell] += 1;
             }
         }
@@ -94,16 +73,8 @@ impl ThresholdSweep {
     /// [`MetricError::Merge`] when classes or thresholds differ.
     pub fn merge(&mut self, other: &Self) -> Result<(), MetricError> {
         if (self.classes, &self.thresholds) != (other.classes, &other.thresholds) {
-            let name = |sweep: &Self| {
-                format!(
-                    "{} classes at thresholds {:?}",
-                    sweep.classes, sweep.thresholds
-                )
-            };
-            return Err(MetricError::Merge {
-                left: name(self),
-                right: name(other),
-            });
+            let name = |sweep: &Self| format!("{} classes at thresholds {:?}", sweep.classes, sweep.thresholds);
+            return Err(MetricError::Merge { left: name(self), right: name(other) });
         }
         for (count, more) in self.histogram.iter_mut().zip(&other.histogram) {
             *count += more;
@@ -118,11 +89,7 @@ impl ThresholdSweep {
 
     /// The confusion matrix at each threshold, in their order.
     pub fn matrices(&self) -> Vec<(f32, ConfusionMatrix)> {
-        self.thresholds
-            .iter()
-            .enumerate()
-            .map(|(index, threshold)| (*threshold, self.matrix(index)))
-            .collect()
+        self.thresholds.iter().enumerate().map(|(index, threshold)| (*threshold, self.matrix(index))).collect()
     }
 
     /// Threshold, confusion matrix and mIoU (0 to 1) where the mIoU is largest, the smallest threshold on a tie; `None`
@@ -131,10 +98,7 @@ impl ThresholdSweep {
         let mut best: Option<(f32, ConfusionMatrix, f64)> = None;
         for (threshold, matrix) in self.matrices() {
             let miou = matrix.miou()?;
-            if best
-                .as_ref()
-                .is_none_or(|(_, _, previous)| miou > *previous)
-            {
+            if best.as_ref().is_none_or(|(_, _, previous)| miou > *previous) {
                 best = Some((threshold, matrix, miou));
             }
         }
@@ -149,8 +113,7 @@ impl ThresholdSweep {
             let prediction = if exceeded > index { label } else { 0 };
             counts[truth * self.classes + prediction] += count;
         }
-        ConfusionMatrix::from_counts(self.classes, counts)
-            .expect("the sweep checked its classes when it was made")
+        ConfusionMatrix::from_counts(self.classes, counts).expect("the sweep checked its classes when it was made")
     }
 }
 
@@ -162,31 +125,11 @@ mod tests {
     fn one_picture_by_hand() {
         let mut sweep = ThresholdSweep::new(4, &[0.3, 0.5]).unwrap();
         // Classes 0 and 2, labels 1 and 3; best: 0.4 of label 1, 0.5 of label 3, tie of 0.9, ignored.
-        sweep
-            .add(
-                &[1, 3, 0, IGNORE],
-                &[0.4, 0.1, 0.9, 1.0, 0.2, 0.5, 0.9, 1.0],
-                &[0, 2],
-            )
-            .unwrap();
+        sweep.add(&[1, 3, 0, IGNORE], &[0.4, 0.1, 0.9, 1.0, 0.2, 0.5, 0.9, 1.0], &[0, 2]).unwrap();
         let matrices = sweep.matrices();
-        assert_eq!(
-            (
-                matrices[0].1.count(1, 1),
-                matrices[0].1.count(3, 3),
-                matrices[0].1.count(0, 1)
-            ),
-            (1, 1, 1)
-        );
+        assert_eq!((matrices[0].1.count(1, 1), matrices[0].1.count(3, 3), matrices[0].1.count(0, 1)), (1, 1, 1));
         // A value equal to the threshold is background.
-        assert_eq!(
-            (
-                matrices[1].1.count(1, 0),
-                matrices[1].1.count(3, 0),
-                matrices[1].1.count(0, 1)
-            ),
-            (1, 1, 1)
-        );
+        assert_eq!((matrices[1].1.count(1, 0), matrices[1].1.count(3, 0), matrices[1].1.count(0, 1)), (1, 1, 1));
         let (threshold, matrix, miou) = sweep.best().unwrap();
         assert_eq!((threshold, &matrix), (0.3, &matrices[0].1));
         assert_eq!(miou, (0.0 + 0.5 + 1.0) / 3.0);
@@ -197,62 +140,21 @@ mod tests {
         let mut sweep = ThresholdSweep::new(3, &[0.1]).unwrap();
         assert_eq!(sweep.best(), None);
         sweep.add(&[0, 1], &[], &[]).unwrap();
-        assert_eq!(
-            (
-                sweep.matrices()[0].1.count(0, 0),
-                sweep.matrices()[0].1.count(1, 0)
-            ),
-            (1, 1)
-        );
+        assert_eq!((sweep.matrices()[0].1.count(0, 0), sweep.matrices()[0].1.count(1, 0)), (1, 1));
     }
 
     #[test]
     fn refuses_with_the_values() {
         assert!(ThresholdSweep::new(3, &[]).is_err());
-        assert!(
-            ThresholdSweep::new(3, &[0.5, 0.5])
-                .unwrap_err()
-                .to_string()
-                .contains("0.5")
-        );
+        assert!(ThresholdSweep::new(3, &[0.5, 0.5]).unwrap_err().to_string().contains("0.5"));
         assert!(ThresholdSweep::new(3, &[f32::NAN]).is_err());
         let mut sweep = ThresholdSweep::new(3, &[0.5]).unwrap();
         let before = sweep.clone();
-        assert!(
-            sweep
-                .add(&[0, 0], &[0.1], &[0])
-                .unwrap_err()
-                .to_string()
-                .contains("1 values, expected 2")
-        );
-        assert!(
-            sweep
-                .add(&[0], &[0.1], &[2])
-                .unwrap_err()
-                .to_string()
-                .contains("label 3")
-        );
-        assert!(
-            sweep
-                .add(&[9], &[0.1], &[0])
-                .unwrap_err()
-                .to_string()
-                .contains("label 9")
-        );
-        assert!(
-            sweep
-                .add(&[0], &[f32::NAN], &[0])
-                .unwrap_err()
-                .to_string()
-                .contains("NaN")
-        );
+        assert!(sweep.add(&[0, 0], &[0.1], &[0]).unwrap_err().to_string().contains("1 values, expected 2"));
+        assert!(sweep.add(&[0], &[0.1], &[2]).unwrap_err().to_string().contains("label 3"));
+        assert!(sweep.add(&[9], &[0.1], &[0]).unwrap_err().to_string().contains("label 9"));
+        assert!(sweep.add(&[0], &[f32::NAN], &[0]).unwrap_err().to_string().contains("NaN"));
         assert_eq!(sweep, before);
-        assert!(
-            sweep
-                .merge(&ThresholdSweep::new(3, &[0.4]).unwrap())
-                .unwrap_err()
-                .to_string()
-                .contains("0.4")
-        );
+        assert!(sweep.merge(&ThresholdSweep::new(3, &[0.4]).unwrap()).unwrap_err().to_string().contains("0.4"));
     }
 }

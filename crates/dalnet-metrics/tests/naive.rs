@@ -6,32 +6,18 @@ use rand_chacha::ChaCha8Rng;
 
 /// mIoU from sets of pixels, class by class.
 fn naive_miou(truth: &[u8], prediction: &[u8], classes: u8) -> Option<f64> {
-    let counted: Vec<(u8, u8)> = truth
-        .iter()
-        .copied()
-        .zip(prediction.iter().copied())
-        .filter(|(label, _)| *label != IGNORE)
-        .collect();
+    let counted: Vec<(u8, u8)> =
+        truth.iter().copied().zip(prediction.iter().copied()).filter(|(label, _)| *label != IGNORE).collect();
     let mut ious = Vec::new();
     for class in 0..classes {
         let has = counted.iter().any(|(label, _)| *label == class);
-        let both = counted
-            .iter()
-            .filter(|(label, predicted)| *label == class && *predicted == class)
-            .count();
-        let either = counted
-            .iter()
-            .filter(|(label, predicted)| *label == class || *predicted == class)
-            .count();
+        let both = counted.iter().filter(|(label, predicted)| *label == class && *predicted == class).count();
+        let either = counted.iter().filter(|(label, predicted)| *label == class || *predicted == class).count();
         if has {
             ious.push(both as f64 / either as f64);
         }
     }
-    if ious.is_empty() {
-        None
-    } else {
-        Some(ious.iter().sum::<f64>() / ious.len() as f64)
-    }
+    if ious.is_empty() { None } else { Some(ious.iter().sum::<f64>() / ious.len() as f64) }
 }
 
 #[test]
@@ -41,11 +27,7 @@ fn miou_equals_the_naive_one() {
         let classes = rng.random_range(1..8_u8);
         let pixels = rng.random_range(0..300);
         let mut label = |ignore: bool| {
-            if ignore && rng.random_bool(0.1) {
-                IGNORE
-            } else {
-                rng.random_range(0..classes)
-            }
+            if ignore && rng.random_bool(0.1) { IGNORE } else { rng.random_range(0..classes) }
         };
         let truth: Vec<u8> = (0..pixels).map(|_| label(true)).collect();
         let prediction: Vec<u8> = (0..pixels).map(|_| label(false)).collect();
@@ -70,19 +52,10 @@ fn a_sweep_equals_one_label_map_for_each_threshold() {
     for _ in 0..50 {
         let pixels = rng.random_range(1..200_usize);
         let present: Vec<usize> = (0..5).filter(|_| rng.random_bool(0.4)).collect();
-        let truth: Vec<u8> = (0..pixels)
-            .map(|_| {
-                if rng.random_bool(0.1) {
-                    IGNORE
-                } else {
-                    rng.random_range(0..6)
-                }
-            })
-            .collect();
+        let truth: Vec<u8> =
+            (0..pixels).map(|_| if rng.random_bool(0.1) { IGNORE } else { rng.random_range(0..6) }).collect();
         // Multiples of 1/8 make ties and values on a threshold common.
-        let cams: Vec<f32> = (0..present.len() * pixels)
-            .map(|_| rng.random_range(0..=8) as f32 / 8.0)
-            .collect();
+        let cams: Vec<f32> = (0..present.len() * pixels).map(|_| rng.random_range(0..=8) as f32 / 8.0).collect();
         sweep.add(&truth, &cams, &present).unwrap();
         for (threshold, matrix) in thresholds.iter().zip(&mut matrices) {
             let prediction: Vec<u8> = (0..pixels)
@@ -101,10 +74,8 @@ fn a_sweep_equals_one_label_map_for_each_threshold() {
             matrix.add(&truth, &prediction).unwrap();
         }
     }
-    for ((threshold, swept), (expected_threshold, expected)) in sweep
-        .matrices()
-        .into_iter()
-        .zip(thresholds.into_iter().zip(matrices))
+    for ((threshold, swept), (expected_threshold, expected)) in
+        sweep.matrices().into_iter().zip(thresholds.into_iter().zip(matrices))
     {
         assert_eq!((threshold, swept), (expected_threshold, expected));
     }
@@ -121,12 +92,7 @@ fn average_precision_equals_a_sum_over_thresholds() {
         let mut area = 0.0;
         let mut recall = 0.0;
         for threshold in (0..10).rev() {
-            let taken = || {
-                positive
-                    .iter()
-                    .zip(&scores)
-                    .filter(|(_, score)| **score >= threshold as f32)
-            };
+            let taken = || positive.iter().zip(&scores).filter(|(_, score)| **score >= threshold as f32);
             let hits = taken().filter(|(is_positive, _)| **is_positive).count() as f64;
             if total > 0.0 && taken().count() > 0 {
                 area += (hits / total - recall) * hits / taken().count() as f64;

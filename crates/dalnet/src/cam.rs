@@ -6,7 +6,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::classifier::Classifier;
-use crate::model::DalNet;
+use crate::model::{DalNet, Outputs};
 use crate::resize::Resize;
 
 /// Scales of the multi-scale CAM.
@@ -16,57 +16,68 @@ pub const IGNORE: i64 = 255;
 /// Keeps the normalisation of a flat map finite.
 const NORMALISE_EPSILON: f32 = 1e-5;
 
-/// Final and auxiliary CAM `[B, C, H, W]` of a batch, each map in 0..1.
+/// What the views of a batch say together.
 #[derive(Debug, Clone)]
 pub struct Cams {
-    /// From the final patch tokens.
+    /// CAM of the final patch tokens `[B, C, H, W]`, 0..1.
     pub cam: Tensor<4>,
-    /// From the tokens of the auxiliary block.
+    /// CAM of the auxiliary block's tokens `[B, C, H, W]`, 0..1.
     pub auxiliary_cam: Tensor<4>,
+    /// Logits of the classifier, mean over the views `[B, C]`.
+    pub logits: Tensor<2>,
 }
 
 /// The CAM of `images` `[B, 3, H, W]`, summed over `scales` and the larger of picture and mirror image, then
-/// normalised. Run it on a network without autodiff: a CAM is a label, not a path for gradients.
+/// normalised. No side is shown smaller than a patch. Run it on a network without autodiff: a CAM is a label, not a
+/// path for gradients.
 pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64]) -> Cams {
     assert!(!scales.is_empty(), "a CAM needs at least one scale");
     let [_, _, height, width] = images.dims();
-    let mut sums: Option<[Tensor<4>; 2]> = None;
-    for scale in scales {
-        let size = [height, width].map(|side| (side as f64 * scale).floor() as usize);
-        let maps = flipped_cam(model, Resize::BILINEAR.apply(images.clone(), size), [height, width]);
-        sums = Some(match sums {
-            None => maps,
-            Some([cam, auxiliary]) => {
-                let [next, next_auxiliary] = maps;
-                [cam + next, auxiliary + next_auxiliary]
-            }
-        });
+    let views = scales.iter().map(|scale| {
+        let size = [height, width].map(|side| ((side as f64 * scale).floor() as usize).max(model.encoder.patch_size()));
+        flipped_cam(model, Resize::BILINEAR.apply(images.clone(), size), [height, width])
+    });
+    let sum = views
+        .reduce(|sum, view| Cams {
+            cam: sum.cam + view.cam,
+            auxiliary_cam: sum.auxiliary_cam + view.auxiliary_cam,
+            logits: sum.logits + view.logits,
+        })
+        .expect("there is at least one scale");
+    Cams {
+        cam: min_max_normalise(sum.cam),
+        auxiliary_cam: min_max_normalise(sum.auxiliary_cam),
+        logits: sum.logits / scales.len() as f64,
     }
-    let [cam, auxiliary_cam] = sums.expect("there is at least one scale").map(min_max_normalise);
-    Cams { cam, auxiliary_cam }
 }
 
-/// Raw final and auxiliary CAM of one scale at `size`: the larger of picture and mirrored picture, negatives cut.
-fn flipped_cam(model: &DalNet, images: Tensor<4>, size: [usize; 2]) -> [Tensor<4>; 2] {
+/// Raw CAMs of one scale at `size`: the larger of picture and mirrored picture, negatives cut.
+fn flipped_cam(model: &DalNet, images: Tensor<4>, size: [usize; 2]) -> Cams {
     let [batch, _, _, _] = images.dims();
-    let features = model.encode(Tensor::cat(vec![images.clone(), images.flip([3])], 0));
-    [
-        model.classifier.score_patches(features.patch_tokens),
-        model.auxiliary_classifier.score_patches(features.block_tokens),
-    ]
-    .map(|scores| {
+    let Outputs { features, logits, .. } = model.forward(Tensor::cat(vec![images.clone(), images.flip([3])], 0));
+    let map = |scores: Tensor<3>| {
         let [both, classes, _] = scores.dims();
         let [rows, columns] = features.grid;
         let maps = Resize::BILINEAR.apply(scores.reshape([both, classes, rows, columns]), size);
         let mirrored = maps.clone().narrow(0, batch, batch).flip([3]);
         maps.narrow(0, 0, batch).max_pair(mirrored).clamp_min(0.0)
-    })
+    };
+    Cams {
+        cam: map(model.classifier.score_patches(features.patch_tokens)),
+        auxiliary_cam: map(model.auxiliary_classifier.score_patches(features.block_tokens)),
+        logits: (logits.clone().narrow(0, 0, batch) + logits.narrow(0, batch, batch)) / 2.0,
+    }
 }
 
 /// The CAM of one forward pass on the grid of patch tokens, normalised and without absent classes, for labels that
 /// training needs at every step. `tokens` `[B, N, D]`, `labels` `[B, C]` (0/1); result `[B, C, h, w]`, without
 /// gradients.
-pub fn patch_cam(classifier: &Classifier, tokens: Tensor<3>, [rows, columns]: [usize; 2], labels: Tensor<2>) -> Tensor<4> {
+pub fn patch_cam(
+    classifier: &Classifier,
+    tokens: Tensor<3>,
+    [rows, columns]: [usize; 2],
+    labels: Tensor<2>,
+) -> Tensor<4> {
     let scores = classifier.score_patches(tokens.detach()).detach().clamp_min(0.0);
     let [batch, classes, _] = scores.dims();
     valid_cam(min_max_normalise(scores.reshape([batch, classes, rows, columns])), labels)
@@ -115,9 +126,9 @@ pub fn cam_to_label(cam: Tensor<4>, thresholds: Thresholds, crop_boxes: Option<&
     let labels = labels.mask_fill(value.clone().lower_equal_elem(thresholds.background), 0);
     let labels = match thresholds.uncertain {
         None => labels,
-        Some((low, high)) => labels
-            .mask_fill(value.clone().lower_equal_elem(high), IGNORE)
-            .mask_fill(value.lower_equal_elem(low), 0),
+        Some((low, high)) => {
+            labels.mask_fill(value.clone().lower_equal_elem(high), IGNORE).mask_fill(value.lower_equal_elem(low), 0)
+        }
     };
     match crop_boxes {
         None => labels,

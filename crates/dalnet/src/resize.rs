@@ -58,9 +58,11 @@ impl Resize {
             rows
         } else {
             let columns = self.matrix(from_width, width, &device).transpose();
-            rows.reshape([batch * channels * from_height, from_width])
-                .matmul(columns)
-                .reshape([batch * channels, from_height, width])
+            rows.reshape([batch * channels * from_height, from_width]).matmul(columns).reshape([
+                batch * channels,
+                from_height,
+                width,
+            ])
         };
         let rows = if from_height == height {
             rows

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::step::Losses;
 use crate::evaluate::Report;
 
-/// Steps between lines where there is no terminal, and between entries of `metrics.jsonl`.
+/// Most steps between lines where there is no terminal, and between entries of `metrics.jsonl`.
 const LOG_EVERY: usize = 20;
 
 pub(super) struct Progress {
@@ -42,13 +42,18 @@ impl Progress {
         Ok(Self { bar, metrics, batch, total, since: now, steps: 0, losses: Losses::default(), wait: Duration::ZERO })
     }
 
-    /// Counts a finished step; shows and writes the mean of the last [`LOG_EVERY`].
-    pub(super) fn step(&mut self, done: usize, losses: &Losses, rate: f64, wait: Duration) -> Result<()> {
+    /// Counts a finished step.
+    pub(super) fn step(&mut self, losses: &Losses, wait: Duration) {
         self.losses.add(losses, 1.0);
         self.wait += wait;
         self.steps += 1;
-        self.bar.set_position(done as u64);
-        if self.steps < LOG_EVERY && done != self.total {
+        self.bar.inc(1);
+    }
+
+    /// Shows and writes the mean of the steps since the last time, after [`LOG_EVERY`] of them or when `due`: before a
+    /// checkpoint, so that a resumed run writes the same entries as an unbroken one.
+    pub(super) fn log(&mut self, done: usize, rate: f64, due: bool) -> Result<()> {
+        if self.steps < LOG_EVERY && !due {
             return Ok(());
         }
         let elapsed = self.since.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use dalnet::{DalNet, DalNetConfig, EncoderConfig};
 use dalnet_assets::{
-    Checkpoint, Checkpoints, InputSize, ModelSpec, import_encoder, load_strict, read_safetensors_file, tensors_of,
+    Checkpoint, Checkpoints, Input, ModelSpec, import_encoder, load_strict, read_safetensors_file, tensors_of,
 };
 use dalnet_data::Normalisation;
 
@@ -28,10 +28,9 @@ pub(super) struct Start {
 pub(super) fn open(options: &Options, checkpoints: &Checkpoints, device: &Device) -> Result<Start> {
     match (checkpoints.latest()?, options.resume) {
         (Some(folder), true) => resume(options, &folder, device),
-        (Some(folder), false) => bail!(
-            "{} holds a checkpoint already: go on with --resume, or choose another --out",
-            folder.display()
-        ),
+        (Some(folder), false) => {
+            bail!("{} holds a checkpoint already: go on with --resume, or choose another --out", folder.display())
+        }
         (None, true) => bail!("{}: no checkpoint to resume; leave --resume out to start", options.out.display()),
         (None, false) => fresh(options, device),
     }
@@ -55,7 +54,7 @@ fn fresh(options: &Options, device: &Device) -> Result<Start> {
         architecture,
         classes,
         normalisation,
-        input: InputSize { long_side: LONG_SIDE },
+        input: Input { long_side: LONG_SIDE, scales: vec![1.0] },
         background_threshold: 0.5,
         class_threshold: 0.5,
     };
@@ -64,12 +63,12 @@ fn fresh(options: &Options, device: &Device) -> Result<Start> {
 
 fn resume(options: &Options, folder: &Path, device: &Device) -> Result<Start> {
     let checkpoint = Checkpoint::<Options>::load(folder)?;
-    let saved = Options { resume: false, device: options.device, threads: options.threads, ..checkpoint.training };
-    let asked = Options { resume: false, ..options.clone() };
-    if saved != asked {
+    let differing = differing(&checkpoint.training, options)?;
+    if !differing.is_empty() {
         bail!(
-            "{} was written by a run with other options, and going on would mix the two.\n  it: {saved:?}\n  now: {asked:?}",
-            folder.display()
+            "{} was written with other options: {}; resume with the same ones, or choose another --out",
+            folder.display(),
+            differing.join(", ")
         );
     }
     let model = load_strict(checkpoint.spec.architecture.init(device), checkpoint.tensors)
@@ -80,4 +79,14 @@ fn resume(options: &Options, folder: &Path, device: &Device) -> Result<Start> {
         spec: checkpoint.spec,
         optimizer: Some(checkpoint.optimizer),
     })
+}
+
+/// The options that make `asked` another training than `saved`. A run's folder may be moved, so it is none of them.
+fn differing(saved: &Options, asked: &Options) -> Result<Vec<String>> {
+    let saved = serde_json::to_value(Options { out: asked.out.clone(), ..saved.clone() })?;
+    // Through text, as the saved ones: parsing may change the last bit of a number.
+    let asked: serde_json::Value = serde_json::from_str(&serde_json::to_string(asked)?)?;
+    let fields = saved.as_object().into_iter().flatten();
+    let differing = fields.filter(|(name, value)| asked.get(name.as_str()) != Some(value));
+    Ok(differing.map(|(name, value)| format!("--{} {value}, now {}", name.replace('_', "-"), asked[name])).collect())
 }

@@ -70,8 +70,8 @@ impl Trainer {
         for (name, value) in losses.named() {
             if !value.is_finite() {
                 bail!(
-                    "loss {name} became {value} at iteration {step} on pictures {}; the last checkpoint is kept, \
-                     resume it with a lower --learning-rate",
+                    "loss {name} became {value} at iteration {step} on pictures {}; the last checkpoint is kept; \
+                     start a run with a lower --learning-rate and another --out",
                     batch.ids.join(", ")
                 );
             }

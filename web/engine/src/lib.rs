@@ -1,1 +1,110 @@
-//! Skeleton.
+//! DALNet in the browser: [`Engine`] loads a shipped model and segments pictures, on WebGPU or on the CPU.
+#![cfg(target_family = "wasm")]
+
+use dalnet_engine::{Backend, Encoding, EngineError, Manifest, Model, Options, Picture, Segmentation, Segmenter};
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+/// Sends panics to the console, where the worker hears of them: a panic leaves its promise pending for ever.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// A loaded model and the picture it saw last.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Engine {
+    segmenter: Segmenter,
+    backend: Backend,
+    encoding: Option<Encoding>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Loads the model whose `manifest.json` has this text; `weights`: its files in the manifest's order, end to end.
+    /// `device`: "webgpu" or "cpu". WebGPU opens once for a page or worker.
+    pub async fn load(manifest: &str, weights: &[u8], device: &str) -> Result<Engine, JsError> {
+        let manifest = Manifest::from_json(manifest).map_err(EngineError::from)?;
+        let files = split(&manifest, weights)?;
+        let model = Model::from_bytes(manifest, &files).map_err(EngineError::from)?;
+        let backend = device.parse::<Backend>()?;
+        let segmenter = Segmenter::load(model, backend.open().await?)?;
+        Ok(Self { segmenter, backend, encoding: None })
+    }
+
+    /// Runs the network on a picture (RGBA, row by row) and answers `options`; the picture is kept for [`Self::ask`].
+    pub async fn segment(
+        &mut self,
+        rgba: &[u8],
+        width: u32,
+        height: u32,
+        options: JsValue,
+    ) -> Result<JsValue, JsError> {
+        let options = read(options)?;
+        let picture = Picture::new(width as usize, height as usize, rgba)?;
+        let encoding = self.segmenter.encode(&picture).await?;
+        let segmentation = encoding.ask(&options)?;
+        self.encoding = Some(encoding);
+        write(&segmentation)
+    }
+
+    /// Answers `options` for the last picture, without running the network.
+    pub fn ask(&self, options: JsValue) -> Result<JsValue, JsError> {
+        let encoding = self.encoding.as_ref().ok_or_else(|| JsError::new("no picture was segmented yet"))?;
+        write(&encoding.ask(&read(options)?)?)
+    }
+
+    /// "webgpu" or "cpu".
+    #[wasm_bindgen(getter)]
+    pub fn device(&self) -> String {
+        self.backend.name().to_owned()
+    }
+}
+
+/// The files of a manifest, which lie end to end in `weights`.
+fn split<'a>(manifest: &Manifest, weights: &'a [u8]) -> Result<Vec<&'a [u8]>, JsError> {
+    let mut rest = weights;
+    let mut files = Vec::with_capacity(manifest.files.len());
+    for entry in &manifest.files {
+        let length = usize::try_from(entry.bytes)?;
+        let (file, more) = rest.split_at_checked(length).ok_or_else(|| {
+            JsError::new(&format!("the weights end {} bytes into {} of {length} bytes", rest.len(), entry.path))
+        })?;
+        files.push(file);
+        rest = more;
+    }
+    Ok(files)
+}
+
+fn read(options: JsValue) -> Result<Options, JsError> {
+    if options.is_undefined() {
+        return Ok(Options::default());
+    }
+    Ok(serde_wasm_bindgen::from_value(options)?)
+}
+
+/// `{ width, height, labels, confidence, classes, timings }` with byte arrays of their own, which a worker can
+/// transfer.
+fn write(segmentation: &Segmentation) -> Result<JsValue, JsError> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    let timings = Object::new();
+    for (name, time) in &segmentation.timings {
+        set(&timings, name, &JsValue::from_f64(1000.0 * time.as_secs_f64()));
+    }
+    let classes =
+        segmentation.classes.iter().map(|class| class.serialize(&serializer)).collect::<Result<Array, _>>()?;
+    let result = Object::new();
+    set(&result, "width", &JsValue::from_f64(segmentation.width as f64));
+    set(&result, "height", &JsValue::from_f64(segmentation.height as f64));
+    set(&result, "labels", &Uint8Array::from(segmentation.labels.as_slice()));
+    set(&result, "confidence", &Uint8Array::from(segmentation.confidence.as_slice()));
+    set(&result, "classes", &classes);
+    set(&result, "timings", &timings);
+    Ok(result.into())
+}
+
+fn set(object: &Object, name: &str, value: &JsValue) {
+    Reflect::set(object, &JsValue::from_str(name), value).expect("a plain object takes any property");
+}

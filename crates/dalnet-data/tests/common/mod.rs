@@ -16,12 +16,7 @@ pub(crate) struct Tree(TempDir);
 impl Tree {
     pub(crate) fn new() -> Self {
         let tree = Self(TempDir::new().expect("a temporary folder"));
-        for folder in [
-            "JPEGImages",
-            "Annotations",
-            "SegmentationClass",
-            "ImageSets/Segmentation",
-        ] {
+        for folder in ["JPEGImages", "Annotations", "SegmentationClass", "ImageSets/Segmentation"] {
             fs::create_dir_all(tree.root().join(folder)).expect("a folder of the tree");
         }
         tree
@@ -38,10 +33,7 @@ impl Tree {
     }
 
     pub(crate) fn split(&self, name: &str, ids: &[&str]) -> PathBuf {
-        self.write(
-            &format!("ImageSets/Segmentation/{name}.txt"),
-            ids.join("\n"),
-        )
+        self.write(&format!("ImageSets/Segmentation/{name}.txt"), ids.join("\n"))
     }
 
     pub(crate) fn picture(&self, id: &str, picture: &RgbImage) -> PathBuf {
@@ -58,25 +50,18 @@ impl Tree {
                 )
             })
             .collect();
-        let text = format!(
-            "<annotation><filename>{id}.jpg</filename><owner><name>?</name></owner>{objects}</annotation>"
-        );
+        let text =
+            format!("<annotation><filename>{id}.jpg</filename><owner><name>?</name></owner>{objects}</annotation>");
         self.write(&format!("Annotations/{id}.xml"), text)
     }
 
     pub(crate) fn mask(&self, id: &str, size: [u32; 2], labels: &[u8]) -> PathBuf {
-        self.write(
-            &format!("SegmentationClass/{id}.png"),
-            palette_png(size, png::BitDepth::Eight, labels),
-        )
+        self.write(&format!("SegmentationClass/{id}.png"), palette_png(size, png::BitDepth::Eight, labels))
     }
 
     /// A picture of one colour with one annotation.
     pub(crate) fn add(&self, id: &str, size: [u32; 2], objects: &[&str]) {
-        self.picture(
-            id,
-            &RgbImage::from_pixel(size[0], size[1], image::Rgb([200, 100, 50])),
-        );
+        self.picture(id, &RgbImage::from_pixel(size[0], size[1], image::Rgb([200, 100, 50])));
         self.annotation(id, objects);
     }
 
@@ -107,10 +92,7 @@ pub(crate) fn palette_png([width, height]: [u32; 2], depth: png::BitDepth, data:
     encoder.set_depth(depth);
     // Every entry has the same colour: only indices count.
     encoder.set_palette(vec![7; 3 << (depth as u8)]);
-    encoder
-        .write_header()
-        .and_then(|mut writer| writer.write_image_data(data))
-        .expect("an encodable mask");
+    encoder.write_header().and_then(|mut writer| writer.write_image_data(data)).expect("an encodable mask");
     bytes
 }
 
@@ -122,13 +104,7 @@ pub(crate) fn exif_orientation(orientation: u8) -> Vec<u8> {
 }
 
 pub(crate) fn batch_config(batch_size: usize, seed: u64) -> BatchConfig {
-    BatchConfig {
-        batch_size,
-        classes: 20,
-        seed,
-        augment: AugmentConfig::new(24),
-        normalisation: Normalisation::HALF,
-    }
+    BatchConfig { batch_size, classes: 20, seed, augment: AugmentConfig::new(24), normalisation: Normalisation::HALF }
 }
 
 /// All of `parts` must be in the message, and it must be one sentence on one line.

@@ -38,8 +38,9 @@ impl BlockConfig {
     pub(super) fn init(&self, device: &Device) -> Block {
         let norm = || LayerNormConfig::new(self.dim).with_epsilon(self.norm_epsilon).init(device);
         // DINOv2 starts its residual branches near the identity.
-        let scale =
-            || self.layer_scale.then(|| LayerScale { gamma: Param::from_tensor(Tensor::full([self.dim], 1e-5, device)) });
+        let scale = || {
+            self.layer_scale.then(|| LayerScale { gamma: Param::from_tensor(Tensor::full([self.dim], 1e-5, device)) })
+        };
         Block {
             norm1: norm(),
             attn: Attention {

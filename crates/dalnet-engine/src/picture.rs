@@ -1,0 +1,93 @@
+//! From a decoded picture to the network's input.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dalnet_assets::ModelSpec;
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use crate::error::EngineError;
+
+#[cfg(test)]
+mod tests;
+
+/// Shorter side of the smallest picture, in pixels: one patch.
+pub const MIN_SIDE: usize = 16;
+/// Pixels of the largest picture: 256 MB as RGBA, which a browser tab still holds.
+pub const MAX_PIXELS: usize = 64_000_000;
+/// What transparent pixels are seen on: middle grey, 0 after normalisation of the shipped model.
+const BACKDROP: u32 = 127;
+
+/// A decoded picture, upright.
+#[derive(Debug, Clone, Copy)]
+pub struct Picture<'a> {
+    width: usize,
+    height: usize,
+    rgba: &'a [u8],
+}
+
+impl<'a> Picture<'a> {
+    /// `rgba`: 4 bytes for each pixel, row by row, alpha not premultiplied.
+    ///
+    /// # Errors
+    /// Bytes that do not fit the size; a size outside [`MIN_SIDE`] and [`MAX_PIXELS`].
+    pub fn new(width: usize, height: usize, rgba: &'a [u8]) -> Result<Self, EngineError> {
+        if width.min(height) < MIN_SIDE {
+            return Err(EngineError::PictureTooSmall { width, height });
+        }
+        if width.saturating_mul(height) > MAX_PIXELS {
+            return Err(EngineError::PictureTooLarge { width, height });
+        }
+        if rgba.len() != width * height * 4 {
+            return Err(EngineError::PictureBytes { width, height, bytes: rgba.len() });
+        }
+        Ok(Self { width, height, rgba })
+    }
+
+    /// `[height, width]` in pixels.
+    pub(crate) fn size(&self) -> [usize; 2] {
+        [self.height, self.width]
+    }
+
+    /// The picture as `spec` wants to see it: `[1, 3, h, w]`, normalised.
+    pub(crate) fn input(&self, spec: &ModelSpec, device: &Device) -> Tensor<4> {
+        let [height, width] = self.input_size(spec);
+        let pixels = resize(&self.opaque(), self.size(), [height, width]);
+        let (mean, std) = (spec.normalisation.mean, spec.normalisation.std);
+        let channel = |index: usize| {
+            let pixels = pixels.iter().skip(index).step_by(3);
+            pixels.map(move |byte| (f32::from(*byte) / 255.0 - mean[index]) / std[index])
+        };
+        let values = (0..3).flat_map(channel).collect::<Vec<_>>();
+        Tensor::from_data(TensorData::new(values, [1, 3, height, width]), device)
+    }
+
+    /// `[height, width]` after scaling the longer side, each to the nearest whole patch.
+    fn input_size(&self, spec: &ModelSpec) -> [usize; 2] {
+        let scale = spec.input.long_side as f64 / self.width.max(self.height) as f64;
+        let patch = spec.architecture.encoder.patch_size;
+        self.size().map(|side| ((side as f64 * scale / patch as f64).round() as usize).max(1) * patch)
+    }
+
+    /// RGB, with transparent pixels seen on [`BACKDROP`].
+    fn opaque(&self) -> Vec<u8> {
+        let mut rgb = Vec::with_capacity(self.rgba.len() / 4 * 3);
+        for [red, green, blue, alpha] in self.rgba.as_chunks::<4>().0 {
+            let alpha = u32::from(*alpha);
+            // The rounded mean, weighted by alpha: it never exceeds 255.
+            let over = |value: u8| ((u32::from(value) * alpha + BACKDROP * (255 - alpha) + 127) / 255) as u8;
+            rgb.extend([over(*red), over(*green), over(*blue)]);
+        }
+        rgb
+    }
+}
+
+/// Bilinear with antialiasing, on bytes: the same result on every machine.
+fn resize(rgb: &[u8], [height, width]: [usize; 2], [to_height, to_width]: [usize; 2]) -> Vec<u8> {
+    let side = |pixels: usize| u32::try_from(pixels).expect("a picture's side was checked to be below MAX_PIXELS");
+    let source =
+        ImageRef::new(side(width), side(height), rgb, PixelType::U8x3).expect("the buffer was made for this size");
+    let mut target = Image::new(side(to_width), side(to_height), PixelType::U8x3);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    Resizer::new().resize(&source, &mut target, &options).expect("both images hold RGB bytes");
+    target.into_vec()
+}

@@ -1,0 +1,83 @@
+//! `train-native export`: a checkpoint to the files that are shipped.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use dalnet_assets::{Licence, Manifest, Precision, Quality, manifest::FORMAT_VERSION, write_model};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::open_model;
+
+/// Options of `train-native export`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// A run's folder or a checkpoint's folder
+    #[arg(long)]
+    model: PathBuf,
+    /// Scores that train-native eval wrote for it; the background threshold is taken from them
+    #[arg(long)]
+    scores: PathBuf,
+    /// JSON with "provenance" (a text) and "licences" (ingredient, source, licence of each)
+    #[arg(long)]
+    card: PathBuf,
+    /// From this probability on a class counts as predicted
+    #[arg(long, default_value_t = 0.5)]
+    class_threshold: f32,
+    /// Folder for manifest.json and the weights (16-bit floats)
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Card {
+    provenance: String,
+    licences: Vec<Licence>,
+}
+
+#[derive(Deserialize)]
+struct Scores {
+    pictures: u64,
+    protocol: String,
+    miou: BTreeMap<String, f64>,
+    background_threshold: BTreeMap<String, f32>,
+}
+
+/// Writes the shipped model.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let model = open_model(&options.model)?;
+    let scores: Scores = read_json(&options.scores)?;
+    let card: Card = read_json(&options.card)?;
+    let mut spec = model.spec;
+    spec.background_threshold = *scores
+        .background_threshold
+        .get("cam")
+        .with_context(|| format!("{}: no background threshold of the CAM", options.scores.display()))?;
+    spec.class_threshold = options.class_threshold;
+    let manifest = Manifest {
+        format_version: FORMAT_VERSION,
+        spec,
+        files: Vec::new(),
+        provenance: card.provenance,
+        licences: card.licences,
+        quality: Quality { protocol: scores.protocol, pictures: scores.pictures, miou: scores.miou },
+    };
+    let manifest = write_model(&options.out, manifest, &model.tensors, Precision::F16)?;
+    for file in &manifest.files {
+        println!(
+            "{}  {:.1} MB  sha256 {}",
+            options.out.join(&file.path).display(),
+            file.bytes as f64 / 1e6,
+            file.sha256
+        );
+    }
+    Ok(())
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{}: not the JSON that export needs", path.display()))
+}
