@@ -7,15 +7,19 @@ use burn::tensor::{Bool, Int, Tensor};
 
 use crate::cam::IGNORE;
 
-/// Keeps the norm of an all-zero token, and its gradient, finite.
+/// Smallest norm that a token is divided by.
 const NORM_EPSILON: f64 = 1e-8;
 
 /// `½(1 - Σ|cos|/(pairs + 1))` over pairs of tokens with the same label, plus `½Σ|cos|/(pairs + 1)` over pairs with
 /// different labels; both sums over the whole batch. Pairs with an [`IGNORE`]d token, and a token with itself, do not
 /// count. `tokens` `[B, N, D]`, `labels` `[B, N]` as of [`cam_to_label`](crate::cam::cam_to_label); result `[1]`, 0 to 1.
+///
+/// As in ToCo (PyTorch's `normalize`), a token is divided by `max(‖token‖, 1e-8)`: the cosine of longer tokens does not
+/// depend on their length, and an all-zero one has cosine and gradient 0.
 pub fn patch_token_contrast(tokens: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
     let squares = tokens.clone().powi_scalar(2).sum_dim(2);
-    let unit = tokens / (squares + NORM_EPSILON).sqrt();
+    // Clamped before the root, whose gradient at 0 is infinite and would turn into NaN behind a clamp.
+    let unit = tokens / squares.clamp_min(NORM_EPSILON.powi(2)).sqrt();
     let similarity = unit.clone().matmul(unit.transpose()).abs();
     let (same, different) = affinity(labels);
     let mean = |mask: Tensor<3, Bool>| {
@@ -32,12 +36,7 @@ fn affinity(labels: Tensor<2, Int>) -> (Tensor<3, Bool>, Tensor<3, Bool>) {
     let rows = labels.clone().reshape([batch, count, 1]).expand([batch, count, count]);
     let columns = labels.reshape([batch, 1, count]).expand([batch, count, count]);
     let itself = Tensor::<2>::eye(count, &rows.device()).equal_elem(1).unsqueeze::<3>().expand([batch, count, count]);
-    let counts = rows
-        .clone()
-        .equal_elem(IGNORE)
-        .bool_or(columns.clone().equal_elem(IGNORE))
-        .bool_or(itself)
-        .bool_not();
+    let counts = rows.clone().equal_elem(IGNORE).bool_or(columns.clone().equal_elem(IGNORE)).bool_or(itself).bool_not();
     let same = rows.equal(columns);
     (same.clone().bool_and(counts.clone()), same.bool_not().bool_and(counts))
 }
