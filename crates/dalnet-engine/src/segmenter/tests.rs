@@ -1,0 +1,70 @@
+use burn::tensor::Device;
+use dalnet_assets::{Model, tensors_of};
+use pollster::block_on;
+
+use super::Segmenter;
+use crate::encoding::Options;
+use crate::error::EngineError;
+use crate::fixture::spec;
+use crate::picture::Picture;
+
+/// Random weights.
+fn model() -> Model {
+    let spec = spec();
+    let tensors = tensors_of(&spec.architecture.init(&Device::flex()));
+    Model { spec, tensors }
+}
+
+fn rgba(width: usize, height: usize) -> Vec<u8> {
+    (0..width * height * 4).map(|index| (index * 7 % 251) as u8 | if index % 4 == 3 { 255 } else { 0 }).collect()
+}
+
+#[test]
+fn one_encoding_answers_as_often_as_asked() {
+    let segmenter = Segmenter::load(model(), Device::flex()).unwrap();
+    assert_eq!(segmenter.classes(), ["cat", "dog", "sheep"]);
+    // Wide, tall, and without a whole patch at the smaller scale.
+    for (width, height) in [(90, 61), (33, 70), (400, 17)] {
+        let pixels = rgba(width, height);
+        let picture = Picture::new(width, height, &pixels).unwrap();
+        let encoding = block_on(segmenter.encode(&picture)).unwrap();
+        for options in [
+            Options::default(),
+            Options { classes: Some(vec![1, 2, 3]), background_threshold: Some(0.2) },
+            Options { classes: Some(vec![3]), background_threshold: None },
+        ] {
+            let asked = encoding.ask(&options).unwrap();
+            let mut at_once = block_on(segmenter.segment(&picture, &options)).unwrap();
+            assert_eq!((asked.width, asked.height), (width, height));
+            assert_eq!(asked.labels.len(), width * height);
+            let names = asked.timings.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+            assert_eq!(names, ["prepare", "encode", "label"]);
+            // Only the clock differs.
+            at_once.timings.clone_from(&asked.timings);
+            assert_eq!(at_once, asked);
+        }
+        let all = encoding.ask(&Options { classes: Some(vec![1, 2, 3]), background_threshold: Some(0.2) }).unwrap();
+        assert!(all.labels.iter().any(|label| *label > 0), "a CAM reaches 1 somewhere");
+    }
+}
+
+#[test]
+fn weights_of_another_architecture_are_refused() {
+    let mut lacking = model();
+    lacking.tensors.remove("encoder.norm.bias").unwrap();
+    let mut surplus = model();
+    let copy = surplus.tensors["encoder.norm.bias"].clone();
+    surplus.tensors.insert("decoder.weight".to_owned(), copy);
+    let mut wider = model();
+    wider.spec.architecture.encoder.dim = 48;
+    for (model, reason) in [
+        (lacking, "missing: encoder.norm.bias [24]"),
+        (surplus, "unexpected: decoder.weight [24]"),
+        (wider, "wrong shape: encoder.cls_token is [1, 1, 24], the model has [1, 1, 48]"),
+    ] {
+        let error = Segmenter::load(model, Device::flex()).unwrap_err();
+        assert!(matches!(error, EngineError::Model(_)), "{error}");
+        let error = error.to_string();
+        assert!(error.starts_with("the model cannot be used") && error.contains(reason), "{error}");
+    }
+}
