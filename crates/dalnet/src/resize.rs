@@ -118,8 +118,8 @@ impl Resize {
         let end = ((centre + support + 0.5).floor() as usize).min(from);
         let weight = |sample: usize| self.kernel.value((sample as f64 + 0.5 - centre) / stretch, -0.5);
         let total: f64 = (first..end).map(weight).sum();
-        for sample in first..end {
-            row[sample] = (weight(sample) / total) as f32;
+        for (sample, value) in (first..end).zip(&mut row[first..end]) {
+            *value = (weight(sample) / total) as f32;
         }
     }
 }
