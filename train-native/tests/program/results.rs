@@ -1,0 +1,148 @@
+//! What `eval`, `segment` and `export` write.
+
+use std::fs;
+use std::io::BufReader;
+use std::path::Path;
+
+use dalnet_assets::Manifest;
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb, RgbaImage};
+use serde_json::Value;
+
+use crate::fixture::{SCORED, SIZE, Tree, eval, jpeg, mask, scene, segment, shared, succeeds};
+
+/// Size and labels of a mask, which must be an 8-bit palette PNG.
+fn read_mask(path: &Path) -> ([u32; 2], Vec<u8>) {
+    let mut decoder = png::Decoder::new(BufReader::new(fs::File::open(path).unwrap()));
+    decoder.set_transformations(png::Transformations::IDENTITY);
+    let mut reader = decoder.read_info().unwrap();
+    assert_eq!(reader.output_color_type(), (png::ColorType::Indexed, png::BitDepth::Eight));
+    let mut labels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut labels).unwrap();
+    ([reader.info().width, reader.info().height], labels)
+}
+
+fn png_of(picture: impl Into<DynamicImage>) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.into().write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+fn assert_scores(scores: &Value, pictures: usize) {
+    assert_eq!(scores["pictures"], pictures);
+    assert!(scores["protocol"].as_str().unwrap().contains("longer side 96 px"), "{scores}");
+    let classes = scores["classes"].as_array().unwrap();
+    assert_eq!((classes.len(), &classes[0], &classes[20]), (21, &"background".into(), &"tvmonitor".into()));
+    for part in ["miou", "iou"] {
+        assert!(scores[part].as_object().unwrap().keys().eq(["auxiliary_cam", "cam"]), "{scores}");
+    }
+    for map in ["cam", "auxiliary_cam"] {
+        let percent = |value: &Value| value.as_f64().is_some_and(|value| (0.0..=100.0).contains(&value));
+        assert!(percent(&scores["miou"][map]), "{scores}");
+        let iou = scores["iou"][map].as_array().unwrap();
+        assert_eq!(iou.len(), 21);
+        assert!(iou.iter().all(|value| value.is_null() || percent(value)), "{scores}");
+        assert!(percent(&iou[0]) && iou[1].is_null(), "background is in every mask, an aeroplane in none: {scores}");
+    }
+}
+
+#[test]
+fn eval_writes_the_scores_of_each_map() {
+    let text = fs::read_to_string(shared().join("scores.json")).unwrap();
+    assert_scores(&serde_json::from_str(&text).unwrap(), SCORED);
+}
+
+#[test]
+fn eval_scores_pictures_of_any_size() {
+    let tree = Tree::new();
+    for (id, [width, height]) in [("p0", [1, 1]), ("p1", [17, 230])] {
+        let picture = image::RgbImage::from_pixel(width, height, Rgb([200, 90, 10]));
+        tree.write(&format!("voc/JPEGImages/{id}.jpg"), jpeg(&picture, None));
+        let labels = vec![8; (width * height) as usize];
+        tree.write(&format!("voc/SegmentationClass/{id}.png"), mask([width, height], &labels));
+    }
+    succeeds(&mut tree.eval(&[]));
+    let text = fs::read_to_string(tree.path("scores.json")).unwrap();
+    assert_scores(&serde_json::from_str(&text).unwrap(), SCORED);
+}
+
+#[test]
+fn trains_on_a_picture_of_one_pixel() {
+    let tree = Tree::new();
+    tree.write("voc/JPEGImages/p5.jpg", jpeg(&image::RgbImage::from_pixel(1, 1, Rgb([9, 200, 30])), None));
+    succeeds(&mut tree.train(&[("--validate-every", "0")]));
+}
+
+#[test]
+fn segments_every_kind_of_picture() {
+    let tree = Tree::new();
+    let rgb = scene(1);
+    let alpha = RgbaImage::from_fn(SIZE[0], SIZE[1], |x, y| {
+        let [red, green, blue] = rgb.get_pixel(x, y).0;
+        image::Rgba([red, green, blue, if y < 8 { 0 } else { 255 }])
+    });
+    let deep =
+        ImageBuffer::from_fn(SIZE[0], SIZE[1], |x, y| Rgb(rgb.get_pixel(x, y).0.map(|value| u16::from(value) * 257)));
+    let turned = tree.write("turned.jpg", jpeg(&rgb, Some(6)));
+    let upright = dalnet_data::decode_file(&turned).unwrap();
+    let pictures = [
+        tree.write("photo.jpg", jpeg(&rgb, None)),
+        tree.write("alpha.png", png_of(alpha)),
+        tree.write("deep.png", png_of(deep)),
+        tree.write("grey.png", png_of(GrayImage::from_fn(40, 30, |x, y| Luma([(x * y) as u8])))),
+        tree.write("flat.png", png_of(rgb)),
+        tree.write("upright.png", png_of(upright)),
+        turned,
+    ];
+    succeeds(&mut tree.segment(&pictures));
+    let masks = tree.path("masks");
+    for (name, size) in
+        [("photo", SIZE), ("alpha", SIZE), ("deep", SIZE), ("grey", [40, 30]), ("turned", [SIZE[1], SIZE[0]])]
+    {
+        let (found, labels) = read_mask(&masks.join(format!("{name}.png")));
+        assert_eq!(found, size, "{name}");
+        assert!(labels.iter().all(|label| *label <= 20), "{name}");
+        let overlay = image::open(masks.join(format!("{name}.overlay.png"))).unwrap();
+        assert_eq!([overlay.width(), overlay.height()], size, "{name}");
+    }
+    let same = |one: &str, other: &str| read_mask(&masks.join(one)) == read_mask(&masks.join(other));
+    assert!(same("turned.png", "upright.png"), "EXIF turns the picture");
+    assert!(same("deep.png", "flat.png"), "16 bits are the same picture");
+    assert_eq!(fs::read_dir(&masks).unwrap().count(), 2 * pictures.len(), "nothing else is left behind");
+}
+
+#[test]
+fn segments_a_huge_picture() {
+    let tree = Tree::new();
+    let huge = GrayImage::from_fn(12_000, 9_000, |x, _| Luma([if x < 6_000 { 40 } else { 210 }]));
+    let picture = tree.write("huge.png", png_of(huge));
+    succeeds(&mut tree.segment(&[picture]));
+    assert_eq!(read_mask(&tree.path("masks/huge.png")).0, [12_000, 9_000]);
+    let size = image::image_dimensions(tree.path("masks/huge.overlay.png")).unwrap();
+    assert_eq!(size, (12_000, 9_000));
+}
+
+#[test]
+fn an_exported_model_answers_as_its_checkpoint() {
+    let model = shared().join("model");
+    let text = fs::read_to_string(model.join("manifest.json")).unwrap();
+    let manifest = Manifest::from_json(&text).unwrap();
+    assert_eq!(manifest.provenance, "random numbers");
+    let scores: Value = serde_json::from_str(&fs::read_to_string(shared().join("scores.json")).unwrap()).unwrap();
+    assert!((manifest.quality.miou["cam"] - scores["miou"]["cam"].as_f64().unwrap()).abs() < 1e-9);
+    assert_eq!(manifest.quality.pictures, SCORED as u64);
+
+    let tree = Tree::new();
+    let picture = tree.write("photo.jpg", jpeg(&scene(2), None));
+    let labels = |model: &Path, out: &str| {
+        // The shipped model has the threshold of its scores, a checkpoint none of its own.
+        succeeds(segment(model, &tree.path(out)).args(["--background-threshold", "0.4"]).arg(&picture));
+        read_mask(&tree.path(out).join("photo.png")).1
+    };
+    let shipped = labels(&model.join("manifest.json"), "shipped");
+    let trained = labels(&shared().join("run"), "trained");
+    assert!(shipped.iter().any(|label| *label != shipped[0]), "a mask of one label compares nothing");
+    let equal = shipped.iter().zip(&trained).filter(|(one, other)| one == other).count();
+    assert!(equal * 100 >= shipped.len() * 99, "{equal} of {} pixels", shipped.len());
+
+    succeeds(&mut eval(&tree.path("voc"), &model, &tree.path("scores.json"), &[]));
+}

@@ -1,0 +1,116 @@
+//! Runs that stop, on purpose or not, and go on.
+
+use std::fs;
+use std::path::Path;
+
+use dalnet_assets::{Checkpoints, read_safetensors_file};
+use serde_json::Value;
+
+use crate::fixture::{Tree, shared, stderr, succeeds, train};
+
+/// The entries of `metrics.jsonl` without what the clock decides.
+fn metrics(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let entry = |line: &str| {
+        let mut entry = serde_json::from_str::<Value>(line).unwrap();
+        let fields = entry.as_object_mut().unwrap();
+        fields.remove("pictures_per_second");
+        fields.remove("data_wait");
+        entry
+    };
+    text.lines().map(entry).collect()
+}
+
+/// Numbers may differ by `1e-6` of the larger; everything else must be the same.
+fn assert_close(one: &Value, other: &Value) {
+    match (one, other) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            assert!((a - b).abs() <= 1e-6 * a.abs().max(b.abs()), "{a} and {b}");
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).for_each(|(a, b)| assert_close(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
+            a.values().zip(b.values()).for_each(|(a, b)| assert_close(a, b));
+        }
+        _ => assert_eq!(one, other),
+    }
+}
+
+#[test]
+fn a_resumed_run_ends_as_an_unbroken_one() {
+    let whole = shared().join("run");
+    let tree = Tree::new();
+    let run = tree.path("run");
+    // As a run is left that was killed after its second step, and moved.
+    for file in ["model.safetensors", "optimizer.bpk", "state.json"] {
+        let name = format!("checkpoints/000002/{file}");
+        tree.write(&format!("run/{name}"), fs::read(whole.join(&name)).unwrap());
+    }
+    let text = fs::read_to_string(whole.join("metrics.jsonl")).unwrap();
+    tree.write("run/metrics.jsonl", text.lines().take(1).map(|line| format!("{line}\n")).collect::<String>());
+    let said = succeeds(train(&shared().join("voc"), &run, &[]).arg("--resume"));
+    assert!(said.contains("iterations 2 to 4"), "{said}");
+
+    let (expected, found) = (metrics(&whole), metrics(&run));
+    assert_eq!(expected.iter().map(|entry| entry["iteration"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 4, 4]);
+    assert_close(&Value::Array(expected), &Value::Array(found));
+    let weights = |run: &Path| read_safetensors_file(&run.join("checkpoints/000004/model.safetensors")).unwrap().0;
+    let (expected, found) = (weights(&whole), weights(&run));
+    assert!(expected.keys().eq(found.keys()));
+    for (name, tensor) in &expected {
+        let (expected, found) = (tensor.as_slice::<f32>().unwrap(), found[name].as_slice::<f32>().unwrap());
+        let largest = expected.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        for (one, other) in expected.iter().zip(found) {
+            assert!((one - other).abs() <= 1e-6 * largest, "{name}: {one} and {other}");
+        }
+    }
+    println!("weights bitwise equal: {}", expected == found);
+}
+
+#[test]
+fn training_changes_the_weights() {
+    let weights = |name: &str| {
+        let path = shared().join("run/checkpoints").join(name).join("model.safetensors");
+        read_safetensors_file(&path).unwrap().0
+    };
+    let (before, after) = (weights("000002"), weights("000004"));
+    let still = before.iter().filter(|(name, tensor)| after[*name] == **tensor).map(|(name, _)| name);
+    assert_eq!(still.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn stops_at_a_loss_that_is_no_number() {
+    let tree = Tree::new();
+    let options = [("--learning-rate", "1e30"), ("--checkpoint-every", "1"), ("--validate-every", "0")];
+    let output = tree.train(&options).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for part in ["error: loss ", "NaN at iteration ", "on pictures p", "--learning-rate"] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+    let checkpoint = Checkpoints::of_run(&tree.path("run")).latest().unwrap().expect("the last checkpoint is kept");
+    assert!(checkpoint.join("state.json").is_file());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_saves_the_step_in_work() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let tree = Tree::new();
+    let options = [("--iterations", "1000"), ("--checkpoint-every", "1000"), ("--validate-every", "0")];
+    let mut run = tree.train(&options).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("iterations 0 to 1000")));
+    succeeds(Command::new("kill").args(["-INT", &run.id().to_string()]));
+    let said = lines.collect::<Vec<_>>().join("\n");
+    assert!(run.wait().unwrap().success(), "{said}");
+    assert!(said.contains("stopped after iteration") && said.contains("--resume"), "{said}");
+    assert!(Checkpoints::of_run(&tree.path("run")).latest().unwrap().is_some());
+    let entries = metrics(&tree.path("run"));
+    assert!(entries.last().is_some_and(|entry| entry["losses"]["cls"].is_number()), "{entries:?}");
+}
