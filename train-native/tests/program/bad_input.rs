@@ -158,7 +158,7 @@ fn models() {
 fn copy_checkpoint(tree: &Tree) {
     for file in ["model.safetensors", "optimizer.bpk", "state.json"] {
         let name = format!("checkpoints/000004/{file}");
-        tree.write(&format!("broken/{name}"), fs::read(shared().join("run").join(&name)).unwrap());
+        tree.write(&format!("broken/{name}"), fs::read(shared().join("run").join(&name)).expect("a checkpoint's file"));
     }
 }
 

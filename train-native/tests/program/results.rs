@@ -12,33 +12,33 @@ use crate::fixture::{SCORED, SIZE, Tree, eval, jpeg, mask, scene, segment, share
 
 /// Size and labels of a mask, which must be an 8-bit palette PNG.
 fn read_mask(path: &Path) -> ([u32; 2], Vec<u8>) {
-    let mut decoder = png::Decoder::new(BufReader::new(fs::File::open(path).unwrap()));
+    let mut decoder = png::Decoder::new(BufReader::new(fs::File::open(path).expect("a mask")));
     decoder.set_transformations(png::Transformations::IDENTITY);
-    let mut reader = decoder.read_info().unwrap();
+    let mut reader = decoder.read_info().expect("a PNG");
     assert_eq!(reader.output_color_type(), (png::ColorType::Indexed, png::BitDepth::Eight));
-    let mut labels = vec![0; reader.output_buffer_size().unwrap()];
-    reader.next_frame(&mut labels).unwrap();
+    let mut labels = vec![0; reader.output_buffer_size().expect("a mask that fits into memory")];
+    reader.next_frame(&mut labels).expect("a whole PNG");
     ([reader.info().width, reader.info().height], labels)
 }
 
 fn png_of(picture: impl Into<DynamicImage>) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.into().write_to(&mut bytes, ImageFormat::Png).unwrap();
+    picture.into().write_to(&mut bytes, ImageFormat::Png).expect("an encodable picture");
     bytes.into_inner()
 }
 
 fn assert_scores(scores: &Value, pictures: usize) {
     assert_eq!(scores["pictures"], pictures);
-    assert!(scores["protocol"].as_str().unwrap().contains("longer side 96 px"), "{scores}");
-    let classes = scores["classes"].as_array().unwrap();
+    assert!(scores["protocol"].as_str().is_some_and(|text| text.contains("longer side 96 px")), "{scores}");
+    let classes = scores["classes"].as_array().expect("a list of names");
     assert_eq!((classes.len(), &classes[0], &classes[20]), (21, &"background".into(), &"tvmonitor".into()));
     for part in ["miou", "iou"] {
-        assert!(scores[part].as_object().unwrap().keys().eq(["auxiliary_cam", "cam"]), "{scores}");
+        assert!(scores[part].as_object().is_some_and(|maps| maps.keys().eq(["auxiliary_cam", "cam"])), "{scores}");
     }
     for map in ["cam", "auxiliary_cam"] {
         let percent = |value: &Value| value.as_f64().is_some_and(|value| (0.0..=100.0).contains(&value));
         assert!(percent(&scores["miou"][map]), "{scores}");
-        let iou = scores["iou"][map].as_array().unwrap();
+        let iou = scores["iou"][map].as_array().expect("a list of IoUs");
         assert_eq!(iou.len(), 21);
         assert!(iou.iter().all(|value| value.is_null() || percent(value)), "{scores}");
         assert!(percent(&iou[0]) && iou[1].is_null(), "background is in every mask, an aeroplane in none: {scores}");

@@ -10,10 +10,10 @@ use crate::fixture::{Tree, shared, stderr, succeeds, train};
 
 /// The entries of `metrics.jsonl` without what the clock decides.
 fn metrics(run: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let text = fs::read_to_string(run.join("metrics.jsonl")).expect("a run writes metrics.jsonl");
     let entry = |line: &str| {
-        let mut entry = serde_json::from_str::<Value>(line).unwrap();
-        let fields = entry.as_object_mut().unwrap();
+        let mut entry = serde_json::from_str::<Value>(line).expect("an entry is JSON");
+        let fields = entry.as_object_mut().expect("an entry is an object");
         fields.remove("pictures_per_second");
         fields.remove("data_wait");
         entry
@@ -25,7 +25,7 @@ fn metrics(run: &Path) -> Vec<Value> {
 fn assert_close(one: &Value, other: &Value) {
     match (one, other) {
         (Value::Number(a), Value::Number(b)) => {
-            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            let [a, b] = [a, b].map(|number| number.as_f64().expect("every number of the entries is an f64"));
             assert!((a - b).abs() <= 1e-6 * a.abs().max(b.abs()), "{a} and {b}");
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
