@@ -11,7 +11,7 @@ use clap::Args;
 use dalnet::DalNet;
 use dalnet::cam::{Cams, SCALES, multi_scale_cam};
 use dalnet::resize::Resize;
-use dalnet_assets::ModelSpec;
+use dalnet_assets::{Map, ModelSpec};
 use dalnet_data::{Sample, prepare, size_for_long_side};
 use dalnet_metrics::{ThresholdSweep, mean_average_precision};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -235,7 +235,7 @@ fn report(spec: &ModelSpec, samples: &[Sample], protocol: &Protocol, scores: &Sc
         background_threshold: BTreeMap::new(),
         classification_map: None,
     };
-    for (name, sweep) in [("cam", &scores.cam), ("auxiliary_cam", &scores.auxiliary_cam)] {
+    for (name, sweep) in [(Map::Cam.name(), &scores.cam), (Map::AuxiliaryCam.name(), &scores.auxiliary_cam)] {
         let Some((threshold, matrix, miou)) = sweep.best() else { continue };
         report.miou.insert(name, 100.0 * miou);
         report.iou.insert(name, matrix.iou().into_iter().map(|iou| iou.map(|iou| 100.0 * iou)).collect());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use dalnet_assets::{Licence, Manifest, Precision, Quality, manifest::FORMAT_VERSION, write_model};
+use dalnet_assets::{Licence, Manifest, Map, Precision, Quality, manifest::FORMAT_VERSION, write_model};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -18,7 +18,7 @@ pub(crate) struct Options {
     /// A run's folder or a checkpoint's folder
     #[arg(long)]
     model: PathBuf,
-    /// Scores that train-native eval wrote for it; the background threshold is taken from them
+    /// Scores that train-native eval wrote for it: the better CAM labels the pixels, at its background threshold
     #[arg(long)]
     scores: PathBuf,
     /// JSON with "provenance" (a text) and "licences" (ingredient, source, licence of each)
@@ -46,16 +46,26 @@ struct Scores {
     background_threshold: BTreeMap<String, f32>,
 }
 
+impl Scores {
+    /// The map of the largest mIoU, and the background threshold it was scored at.
+    fn best_map(&self) -> Option<(Map, f32)> {
+        let scored = Map::ALL.into_iter().filter_map(|map| {
+            let (miou, threshold) = (self.miou.get(map.name())?, self.background_threshold.get(map.name())?);
+            Some((miou, map, *threshold))
+        });
+        let (_, map, threshold) = scored.max_by(|one, other| one.0.total_cmp(other.0))?;
+        Some((map, threshold))
+    }
+}
+
 /// Writes the shipped model.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let model = open_model(&options.model)?;
     let scores: Scores = read_json(&options.scores)?;
     let card: Card = read_json(&options.card)?;
     let mut spec = model.spec;
-    spec.background_threshold = *scores
-        .background_threshold
-        .get("cam")
-        .with_context(|| format!("{}: no background threshold of the CAM", options.scores.display()))?;
+    (spec.input.map, spec.background_threshold) =
+        scores.best_map().with_context(|| format!("{}: no mIoU and threshold of a CAM", options.scores.display()))?;
     spec.class_threshold = options.class_threshold;
     let manifest = Manifest {
         format_version: FORMAT_VERSION,

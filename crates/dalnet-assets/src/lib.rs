@@ -14,7 +14,7 @@ pub mod weights;
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use files::FileEntry;
 pub use layout::{Layout, import_encoder};
-pub use manifest::{Input, Licence, Manifest, ModelSpec, Normalisation, Quality};
+pub use manifest::{Input, Licence, Manifest, Map, ModelSpec, Normalisation, Quality};
 pub use model::{Model, ModelError, write_model};
 pub use strict::{Mismatch, load_strict, tensors_of};
 pub use weights::{

@@ -69,6 +69,33 @@ pub struct Input {
     /// Scales of the CAM, each shown with its mirror image.
     #[serde(default = "one_scale")]
     pub scales: Vec<f64>,
+    /// Which of the network's CAMs labels the pixels.
+    #[serde(default)]
+    pub map: Map,
+}
+
+/// A CAM of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Map {
+    /// From the final patch tokens.
+    #[default]
+    Cam,
+    /// From the auxiliary block's tokens, which may localise better in a small encoder.
+    AuxiliaryCam,
+}
+
+impl Map {
+    /// Every one of them.
+    pub const ALL: [Self; 2] = [Self::Cam, Self::AuxiliaryCam];
+
+    /// Its name in manifests and scores.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cam => "cam",
+            Self::AuxiliaryCam => "auxiliary_cam",
+        }
+    }
 }
 
 fn one_scale() -> Vec<f64> {

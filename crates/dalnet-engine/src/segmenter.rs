@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use dalnet::DalNet;
 use dalnet::cam::{Cams, multi_scale_cam};
-use dalnet_assets::{Model, ModelSpec};
+use dalnet_assets::{Map, Model, ModelSpec};
 use web_time::Instant;
 
 use crate::encoding::{Encoding, Options, Segmentation};
@@ -45,15 +45,19 @@ impl Segmenter {
         let input = picture.input(&self.spec, &self.device);
         let [_, _, height, width] = input.dims();
         let prepared = start.elapsed();
-        let Cams { cam, logits, .. } = multi_scale_cam(&self.network, input, &self.spec.input.scales);
+        let Cams { cam, auxiliary_cam, logits } = multi_scale_cam(&self.network, input, &self.spec.input.scales);
+        let map = match self.spec.input.map {
+            Map::Cam => cam,
+            Map::AuxiliaryCam => auxiliary_cam,
+        };
         let read = async |data: Result<burn::tensor::TensorData, _>| match data {
             Ok(data) => data.try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}"))),
             Err(error) => Err(EngineError::Device(format!("{error:?}"))),
         };
         let logits = read(logits.into_data_async().await).await?;
-        let cam = read(cam.into_data_async().await).await?;
+        let map = read(map.into_data_async().await).await?;
         let timings = [("prepare", prepared), ("encode", start.elapsed() - prepared)];
-        Ok(Encoding::new(&self.spec, picture.size(), [height, width], cam, &logits, timings.to_vec()))
+        Ok(Encoding::new(&self.spec, picture.size(), [height, width], map, &logits, timings.to_vec()))
     }
 
     /// Segments a picture: [`Self::encode`], then [`Encoding::ask`].

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use dalnet::{DalNet, DalNetConfig, EncoderConfig};
 use dalnet_assets::{
-    Checkpoint, Checkpoints, Input, ModelSpec, import_encoder, load_strict, read_safetensors_file, tensors_of,
+    Checkpoint, Checkpoints, Input, Map, ModelSpec, import_encoder, load_strict, read_safetensors_file, tensors_of,
 };
 use dalnet_data::Normalisation;
 
@@ -54,7 +54,7 @@ fn fresh(options: &Options, device: &Device) -> Result<Start> {
         architecture,
         classes,
         normalisation,
-        input: Input { long_side: LONG_SIDE, scales: vec![1.0] },
+        input: Input { long_side: LONG_SIDE, scales: vec![1.0], map: Map::default() },
         background_threshold: 0.5,
         class_threshold: 0.5,
     };
