@@ -96,6 +96,10 @@ pub(crate) struct Report {
     pub(crate) background_threshold: BTreeMap<&'static str, f32>,
     /// Of the classifier, mean average precision over classes in percent.
     pub(crate) classification_map: Option<f64>,
+    /// The probability from which on a class counts as predicted, the best of the grid, and the F1 score there in
+    /// percent, over all pictures and classes.
+    pub(crate) class_threshold: f32,
+    pub(crate) classification_f1: f64,
 }
 
 impl Report {
@@ -107,11 +111,13 @@ impl Report {
                 .map_or("-".to_owned(), |(miou, threshold)| format!("{miou:.2} (threshold {threshold:.2})"))
         };
         format!(
-            "{} pictures: CAM mIoU {}, auxiliary CAM {}, classification mAP {:.1}",
+            "{} pictures: CAM mIoU {}, auxiliary CAM {}, classification mAP {:.1}, F1 {:.1} (threshold {:.2})",
             self.pictures,
             map("cam"),
             map("auxiliary_cam"),
-            self.classification_map.unwrap_or(f64::NAN)
+            self.classification_map.unwrap_or(f64::NAN),
+            self.classification_f1,
+            self.class_threshold
         )
     }
 }
@@ -234,6 +240,8 @@ fn report(spec: &ModelSpec, samples: &[Sample], protocol: &Protocol, scores: &Sc
         iou: BTreeMap::new(),
         background_threshold: BTreeMap::new(),
         classification_map: None,
+        class_threshold: 0.5,
+        classification_f1: 0.0,
     };
     for (name, sweep) in [(Map::Cam.name(), &scores.cam), (Map::AuxiliaryCam.name(), &scores.auxiliary_cam)] {
         let Some((threshold, matrix, miou)) = sweep.best() else { continue };
@@ -246,8 +254,26 @@ fn report(spec: &ModelSpec, samples: &[Sample], protocol: &Protocol, scores: &Sc
     for (row, sample) in labels.chunks_exact_mut(classes).zip(samples) {
         sample.labels.iter().for_each(|label| row[*label] = 1.0);
     }
+    for threshold in &protocol.thresholds {
+        let f1 = f1_score(&logits, &labels, (threshold / (1.0 - threshold)).ln());
+        if f1 > report.classification_f1 {
+            (report.class_threshold, report.classification_f1) = (*threshold, f1);
+        }
+    }
     report.classification_map = mean_average_precision(&logits, &labels, classes)?.1.map(|map| 100.0 * map);
     Ok(report)
+}
+
+/// F1 in percent of the classes whose logit is at least `threshold`.
+fn f1_score(logits: &[f32], labels: &[f32], threshold: f32) -> f64 {
+    let [mut right, mut predicted, mut present] = [0_u32; 3];
+    for (logit, label) in logits.iter().zip(labels) {
+        let (says, is) = (*logit >= threshold, *label > 0.5);
+        right += u32::from(says && is);
+        predicted += u32::from(says);
+        present += u32::from(is);
+    }
+    200.0 * f64::from(right) / f64::from((predicted + present).max(1))
 }
 
 impl Report {

@@ -18,15 +18,12 @@ pub(crate) struct Options {
     /// A run's folder or a checkpoint's folder
     #[arg(long)]
     model: PathBuf,
-    /// Scores that train-native eval wrote for it: the better CAM labels the pixels, at its background threshold
+    /// Scores that train-native eval wrote for it: the better CAM labels the pixels, at the thresholds scored best
     #[arg(long)]
     scores: PathBuf,
     /// JSON with "provenance" (a text) and "licences" (ingredient, source, licence of each)
     #[arg(long)]
     card: PathBuf,
-    /// From this probability on a class counts as predicted
-    #[arg(long, default_value_t = 0.5)]
-    class_threshold: f32,
     /// Folder for manifest.json and the weights (16-bit floats)
     #[arg(long)]
     out: PathBuf,
@@ -44,6 +41,7 @@ struct Scores {
     protocol: String,
     miou: BTreeMap<String, f64>,
     background_threshold: BTreeMap<String, f32>,
+    class_threshold: f32,
 }
 
 impl Scores {
@@ -66,7 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut spec = model.spec;
     (spec.input.map, spec.background_threshold) =
         scores.best_map().with_context(|| format!("{}: no mIoU and threshold of a CAM", options.scores.display()))?;
-    spec.class_threshold = options.class_threshold;
+    spec.class_threshold = scores.class_threshold;
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         spec,
