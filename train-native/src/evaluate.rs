@@ -79,7 +79,7 @@ pub(crate) struct Protocol {
 
 impl Default for Protocol {
     fn default() -> Self {
-        Self { long_side: None, scales: SCALES.to_vec(), thresholds: (2..=18).map(|step| step as f32 * 0.05).collect() }
+        Self { long_side: None, scales: SCALES.to_vec(), thresholds: (2..=18).map(|step| step as f32 / 20.0).collect() }
     }
 }
 
