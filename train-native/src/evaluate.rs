@@ -12,8 +12,10 @@ use dalnet::DalNet;
 use dalnet::cam::{Cams, SCALES, multi_scale_cam};
 use dalnet::resize::Resize;
 use dalnet_assets::{Map, ModelSpec};
-use dalnet_data::{Sample, prepare, size_for_long_side};
+use dalnet_data::Sample;
+use dalnet_engine::Picture;
 use dalnet_metrics::{ThresholdSweep, mean_average_precision};
+use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -169,6 +171,9 @@ pub(crate) fn score(
     protocol: &Protocol,
     progress: impl Fn(usize) + Sync,
 ) -> Result<Report> {
+    let mut spec = spec.clone();
+    spec.input.long_side = protocol.long_side.unwrap_or(spec.input.long_side);
+    let spec = &spec;
     let classes = spec.classes.len();
     let sweep = ThresholdSweep::new(classes + 1, &protocol.thresholds)?;
     let total = Mutex::new(Scores { cam: sweep.clone(), auxiliary_cam: sweep, logits: Vec::new() });
@@ -199,12 +204,9 @@ fn picture_maps(network: &DalNet, spec: &ModelSpec, sample: &Sample, protocol: &
     let picture = sample.read_picture()?;
     let (width, height) = picture.dimensions();
     let truth = sample.read_mask([width, height], spec.classes.len())?;
-    let long_side = protocol.long_side.unwrap_or(spec.input.long_side);
-    let size = size_for_long_side([width, height], long_side, spec.architecture.encoder.patch_size);
-    let normalisation = dalnet_data::Normalisation { mean: spec.normalisation.mean, std: spec.normalisation.std };
     let device = network.classifier.weight().val().device();
-    let data = TensorData::new(prepare(&picture, size, &normalisation)?, [1, 3, size[0], size[1]]);
-    let image = Tensor::<4>::from_data(data, &device);
+    let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
+    let image = Picture::new(width as usize, height as usize, rgba.as_raw())?.input(spec, &device);
     let Cams { cam, auxiliary_cam, logits } = multi_scale_cam(network, image, &protocol.scales);
     let present = present_classes(&sample.labels, &device);
     let at_mask_size = |cam: Tensor<4>| -> Result<Vec<f32>> {
@@ -230,7 +232,7 @@ fn report(spec: &ModelSpec, samples: &[Sample], protocol: &Protocol, scores: &Sc
         pictures: samples.len(),
         protocol: format!(
             "longer side {} px, scales {:?} with mirror images, image labels given, background threshold the best of {:.2} to {:.2}",
-            protocol.long_side.unwrap_or(spec.input.long_side),
+            spec.input.long_side,
             protocol.scales,
             protocol.thresholds.first().copied().unwrap_or_default(),
             protocol.thresholds.last().copied().unwrap_or_default(),

@@ -15,12 +15,6 @@ pub(crate) struct Region {
     pub(crate) height: f64,
 }
 
-impl Region {
-    pub(crate) fn whole(picture: &RgbImage) -> Self {
-        Self { left: 0.0, top: 0.0, width: picture.width().into(), height: picture.height().into() }
-    }
-}
-
 /// `region` of `picture` at `width` x `height` pixels: RGB bytes `[height, width, 3]`. Pixels beside the region take
 /// part where the filter reaches them, so this equals a crop of the whole resized picture.
 pub(crate) fn resize_region(
@@ -50,6 +44,12 @@ pub(crate) fn resize_region(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Region {
+        fn whole(picture: &RgbImage) -> Self {
+            Self { left: 0.0, top: 0.0, width: picture.width().into(), height: picture.height().into() }
+        }
+    }
 
     #[test]
     fn a_resized_part_equals_a_part_of_the_resized_picture() {

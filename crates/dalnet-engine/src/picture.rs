@@ -10,7 +10,7 @@ use crate::error::EngineError;
 #[cfg(test)]
 mod tests;
 
-/// Shorter side of the smallest picture, in pixels: one patch.
+/// Shorter side of the smallest picture that is segmented, in pixels: less shows nothing to recognise.
 pub const MIN_SIDE: usize = 16;
 /// Pixels of the largest picture: 256 MB as RGBA, which a browser tab still holds.
 pub const MAX_PIXELS: usize = 64_000_000;
@@ -29,9 +29,9 @@ impl<'a> Picture<'a> {
     /// `rgba`: 4 bytes for each pixel, row by row, alpha not premultiplied.
     ///
     /// # Errors
-    /// Bytes that do not fit the size; a size outside [`MIN_SIDE`] and [`MAX_PIXELS`].
+    /// Bytes that do not fit the size; no pixel, or more than [`MAX_PIXELS`].
     pub fn new(width: usize, height: usize, rgba: &'a [u8]) -> Result<Self, EngineError> {
-        if width.min(height) < MIN_SIDE {
+        if width.min(height) == 0 {
             return Err(EngineError::PictureTooSmall { width, height });
         }
         if width.saturating_mul(height) > MAX_PIXELS {
@@ -48,8 +48,15 @@ impl<'a> Picture<'a> {
         [self.height, self.width]
     }
 
-    /// The picture as `spec` wants to see it: `[1, 3, h, w]`, normalised.
-    pub(crate) fn input(&self, spec: &ModelSpec, device: &Device) -> Tensor<4> {
+    /// Refuses a picture with a side below [`MIN_SIDE`].
+    pub(crate) fn check_sides(&self) -> Result<(), EngineError> {
+        let (width, height) = (self.width, self.height);
+        if width.min(height) < MIN_SIDE { Err(EngineError::PictureTooSmall { width, height }) } else { Ok(()) }
+    }
+
+    /// The picture as `spec` wants to see it: `[1, 3, h, w]`, its longer side scaled, each side to the nearest whole
+    /// patch, normalised. The same for every use of a network: scoring, segmenting, in the browser.
+    pub fn input(&self, spec: &ModelSpec, device: &Device) -> Tensor<4> {
         let [height, width] = self.input_size(spec);
         let pixels = resize(&self.opaque(), self.size(), [height, width]);
         let (mean, std) = (spec.normalisation.mean, spec.normalisation.std);

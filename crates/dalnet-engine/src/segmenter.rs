@@ -39,8 +39,9 @@ impl Segmenter {
     /// Runs the network on a picture: the slow half of [`Self::segment`].
     ///
     /// # Errors
-    /// [`EngineError::Device`] when results cannot be read back.
+    /// A picture with too small a side; [`EngineError::Device`] when results cannot be read back.
     pub async fn encode(&self, picture: &Picture<'_>) -> Result<Encoding, EngineError> {
+        picture.check_sides()?;
         let start = Instant::now();
         let input = picture.input(&self.spec, &self.device);
         let [_, _, height, width] = input.dims();

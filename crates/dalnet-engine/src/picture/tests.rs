@@ -11,11 +11,12 @@ fn refusal(width: usize, height: usize, bytes: usize) -> EngineError {
 #[test]
 fn small_pictures_are_refused() {
     for (width, height) in [(0, 0), (1, 1), (MIN_SIDE - 1, 500), (500, MIN_SIDE - 1)] {
-        let error = refusal(width, height, width * height * 4);
+        let pixels = vec![0; width * height * 4];
+        let error = Picture::new(width, height, &pixels).and_then(|picture| picture.check_sides()).unwrap_err();
         assert!(matches!(error, EngineError::PictureTooSmall { .. }), "{width} x {height}: {error}");
         assert!(error.to_string().contains(&format!("{width} x {height}")), "{error}");
     }
-    Picture::new(MIN_SIDE, MIN_SIDE, &[0; MIN_SIDE * MIN_SIDE * 4]).unwrap();
+    Picture::new(MIN_SIDE, MIN_SIDE, &[0; MIN_SIDE * MIN_SIDE * 4]).unwrap().check_sides().unwrap();
 }
 
 #[test]
