@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{FileEntry, partial_name, sync_folder_of, write_synced};
+use crate::error::ModelError;
+use crate::files::{FileEntry, partial_name, read, sync_folder_of, verify, write_synced};
 use crate::manifest::{FORMAT_VERSION, ModelSpec, check_version};
-use crate::model::{ModelError, read, verify};
 use crate::weights::{Metadata, Precision, Tensors, read_safetensors, write_safetensors};
 
 /// Name of the file that makes a folder a checkpoint.

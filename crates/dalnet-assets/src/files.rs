@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error::ModelError;
+
 /// Name, size and digest of a file: enough to notice that it is not the one that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
@@ -48,16 +50,43 @@ pub fn sha256(content: &[u8]) -> String {
     })
 }
 
+/// The content of a file that must exist.
+pub(crate) fn read(path: &Path, remedy: &'static str) -> Result<Vec<u8>, ModelError> {
+    fs::read(path).map_err(|error| {
+        let error = match error.kind() {
+            io::ErrorKind::NotFound => ModelError::Missing { remedy },
+            _ => ModelError::Io(error),
+        };
+        error.within(path)
+    })
+}
+
+/// Refuses a file that is not the one that was written.
+pub(crate) fn verify(entry: &FileEntry, content: &[u8], remedy: &'static str) -> Result<(), ModelError> {
+    entry.verify(content).map_err(|reason| ModelError::Corrupt { name: entry.path.clone(), reason, remedy })
+}
+
 /// Writes `bytes` to `path` so that a reader, or a crash, sees the old file or the new one and never a part: a sibling
-/// named `….partial` is written and synced, then renamed.
+/// named `….partial` is written and synced, then renamed. Folders that are missing above it are made.
 ///
 /// # Errors
-/// Whatever the file system answers; the folder of `path` must exist.
+/// Whatever the file system answers, with the file's name; the kind is the file system's.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let partial = partial_name(path);
-    write_synced(&partial, bytes)?;
-    fs::rename(&partial, path)?;
-    sync_folder_of(path)
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        write_synced(&partial, bytes)?;
+        fs::rename(&partial, path)?;
+        sync_folder_of(path)
+    };
+    write().map_err(|error| {
+        // Best effort: it may never have come to be, and the first error is the one to report.
+        let _ = fs::remove_file(&partial);
+        let remedy = "is the folder writable and the disk not full?";
+        io::Error::new(error.kind(), format!("{}: cannot be written ({error}); {remedy}", path.display()))
+    })
 }
 
 /// Writes `bytes` and waits until they are on the disk.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use burn::tensor::TensorData;
 use dalnet::EncoderConfig;
 
-use crate::strict::Mismatch;
-use crate::weights::{Tensors, WeightsError};
+use crate::error::{Mismatch, WeightsError};
+use crate::weights::Tensors;
 
 /// A family of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! (`encoder.blocks.0.attn.qkv.weight`), whatever layout it was imported from.
 
 pub mod checkpoint;
+pub mod error;
 pub mod files;
 pub mod layout;
 pub mod manifest;
@@ -12,12 +13,12 @@ pub mod strict;
 pub mod weights;
 
 pub use checkpoint::{Checkpoint, Checkpoints};
+pub use error::{Mismatch, ModelError, WeightsError};
 pub use files::FileEntry;
 pub use layout::{Layout, import_encoder};
 pub use manifest::{Input, Licence, Manifest, Map, ModelSpec, Normalisation, Quality};
-pub use model::{Model, ModelError, write_model};
-pub use strict::{Mismatch, load_strict, tensors_of};
+pub use model::{Model, write_model};
+pub use strict::{load_strict, tensors_of};
 pub use weights::{
-    Metadata, Precision, Tensors, WeightsError, read_safetensors, read_safetensors_file, write_safetensors,
-    write_safetensors_file,
+    Metadata, Precision, Tensors, read_safetensors, read_safetensors_file, write_safetensors, write_safetensors_file,
 };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use dalnet::DalNetConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::error::ModelError;
 use crate::files::FileEntry;
-use crate::model::ModelError;
 
 /// Version of the manifest and of the checkpoints that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -212,5 +212,9 @@ pub(crate) fn check_version(text: &str) -> Result<(), ModelError> {
         format_version: u32,
     }
     let Versioned { format_version } = serde_json::from_str(text).map_err(ModelError::Json)?;
-    if format_version == FORMAT_VERSION { Ok(()) } else { Err(ModelError::Version { found: format_version }) }
+    if format_version == FORMAT_VERSION {
+        Ok(())
+    } else {
+        Err(ModelError::Version { found: format_version, supported: FORMAT_VERSION })
+    }
 }

@@ -1,17 +1,16 @@
 //! A model as applications load it: manifest and weights, verified.
 
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::path::Path;
 
 use burn::tensor::Device;
 use dalnet::DalNet;
-use thiserror::Error;
 
 use crate::checkpoint::{Checkpoint, STATE};
-use crate::files::{FileEntry, sha256, write_atomically};
-use crate::manifest::{FORMAT_VERSION, MANIFEST, Manifest, ModelSpec};
+use crate::error::ModelError;
+use crate::files::{FileEntry, read, sha256, verify, write_atomically};
+use crate::manifest::{MANIFEST, Manifest, ModelSpec};
 use crate::strict::load_strict;
-use crate::weights::{Metadata, Precision, Tensors, WeightsError, read_safetensors, write_safetensors};
+use crate::weights::{Metadata, Precision, Tensors, read_safetensors, write_safetensors};
 
 /// A network's weights and how to use them.
 #[derive(Debug, Clone)]
@@ -20,62 +19,6 @@ pub struct Model {
     pub spec: ModelSpec,
     /// The network's parameters under their canonical names.
     pub tensors: Tensors,
-}
-
-/// Why a model or a checkpoint could not be read or written.
-#[derive(Debug, Error)]
-pub enum ModelError {
-    /// Another of these errors, with the file or folder it is about.
-    #[error("{}: {source}", path.display())]
-    In {
-        /// The file or folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<ModelError>,
-    },
-    /// A file or folder does not exist.
-    #[error("does not exist; {remedy}")]
-    Missing {
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// The file system refused.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The text is not what it should be.
-    #[error("not a valid description of a model ({0}); fetch or export it again")]
-    Json(serde_json::Error),
-    /// Written by another version.
-    #[error(
-        "is of format version {found}, this program reads version {FORMAT_VERSION}; use files and program of the same release"
-    )]
-    Version {
-        /// The version in the file.
-        found: u32,
-    },
-    /// Values contradict one another or lie outside their range.
-    #[error("{0}; export the model again")]
-    Value(String),
-    /// A file is not the one that was written.
-    #[error("{name} {reason}: it is damaged or only a part; {remedy}")]
-    Corrupt {
-        /// The file.
-        name: String,
-        /// How it differs.
-        reason: String,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// The weights cannot be read, or do not fit the architecture.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-}
-
-impl ModelError {
-    /// Says which file or folder the error is about.
-    pub fn within(self, path: &Path) -> Self {
-        Self::In { path: path.to_path_buf(), source: Box::new(self) }
-    }
 }
 
 impl Model {
@@ -149,26 +92,8 @@ pub fn write_model(
     let name = format!("weights-{}.safetensors", &sha256(&content)[..8]);
     manifest.files = vec![FileEntry::new(name.as_str(), &content)];
     let text = manifest.to_json()?;
-    let in_folder = |error: io::Error| ModelError::from(error).within(folder);
-    fs::create_dir_all(folder).map_err(in_folder)?;
-    write_atomically(&folder.join(name), &content).map_err(in_folder)?;
+    write_atomically(&folder.join(name), &content)?;
     // Last, so that a manifest never names weights that are not there.
-    write_atomically(&folder.join(MANIFEST), text.as_bytes()).map_err(in_folder)?;
+    write_atomically(&folder.join(MANIFEST), text.as_bytes())?;
     Ok(manifest)
-}
-
-/// The content of a file that must exist.
-pub(crate) fn read(path: &Path, remedy: &'static str) -> Result<Vec<u8>, ModelError> {
-    fs::read(path).map_err(|error| {
-        let error = match error.kind() {
-            io::ErrorKind::NotFound => ModelError::Missing { remedy },
-            _ => ModelError::Io(error),
-        };
-        error.within(path)
-    })
-}
-
-/// Refuses a file that is not the one that was written.
-pub(crate) fn verify(entry: &FileEntry, content: &[u8], remedy: &'static str) -> Result<(), ModelError> {
-    entry.verify(content).map_err(|reason| ModelError::Corrupt { name: entry.path.clone(), reason, remedy })
 }

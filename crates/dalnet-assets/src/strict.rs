@@ -1,11 +1,10 @@
 //! Weights into a module and out of it, with nothing left over on either side.
 
-use std::fmt;
-
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
-use crate::weights::{Tensors, WeightsError};
+use crate::error::{Mismatch, WeightsError};
+use crate::weights::Tensors;
 
 /// Puts `tensors` into `module`. A parameter keeps its device and whether it is trained; its id becomes a function of
 /// its name, so that the record of an optimiser finds its parameters again in another process.
@@ -30,45 +29,6 @@ pub fn tensors_of<M: Module>(module: &M) -> Tensors {
     module.visit(&mut collector);
     collector.tensors
 }
-
-/// How a set of tensors differs from what a model needs.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// Parameters without a tensor: name and the model's shape (empty when only the name is known).
-    pub missing: Vec<(String, Vec<usize>)>,
-    /// Tensors without a parameter: name and shape.
-    pub unexpected: Vec<(String, Vec<usize>)>,
-    /// Name, the tensor's shape, the model's shape.
-    pub wrong_shape: Vec<(String, Vec<usize>, Vec<usize>)>,
-}
-
-impl Mismatch {
-    /// Itself as an error, unless nothing differs.
-    pub(crate) fn into_result(self) -> Result<(), Self> {
-        if self == Self::default() { Ok(()) } else { Err(self) }
-    }
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the weights do not fit the model; check that its configuration is the weights' own")?;
-        for (name, shape) in &self.missing {
-            write!(f, "\n  missing: {name}")?;
-            if !shape.is_empty() {
-                write!(f, " {shape:?}")?;
-            }
-        }
-        for (name, shape) in &self.unexpected {
-            write!(f, "\n  unexpected: {name} {shape:?}")?;
-        }
-        for (name, found, wanted) in &self.wrong_shape {
-            write!(f, "\n  wrong shape: {name} is {found:?}, the model has {wanted:?}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Mismatch {}
 
 /// Where a traversal stands in the module tree.
 #[derive(Default)]

@@ -2,16 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::fs;
+use std::path::Path;
 
 use burn::tensor::TensorData;
 use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
-use thiserror::Error;
+use safetensors::{Dtype, SafeTensors, View};
 
+use crate::error::WeightsError;
 use crate::files::write_atomically;
-use crate::strict::Mismatch;
 
 /// Tensors by name, in f32 and in PyTorch's orientation.
 pub type Tensors = BTreeMap<String, TensorData>;
@@ -26,88 +25,6 @@ pub enum Precision {
     F32,
     /// 2 bytes, a relative error of up to 2⁻¹¹, values up to 65504.
     F16,
-}
-
-/// Why weights could not be read, written or used.
-#[derive(Debug, Error)]
-pub enum WeightsError {
-    /// The file could not be read at all.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The file system's answer.
-        source: io::Error,
-    },
-    /// The file could not be written.
-    #[error("{}: cannot be written: {source}; check that the folder exists and has room", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The file system's answer.
-        source: io::Error,
-    },
-    /// Another of these errors, with the file it is about.
-    #[error("{}: {source}", path.display())]
-    In {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<WeightsError>,
-    },
-    /// The bytes are no safetensors file, or only a part of one.
-    #[error("not a whole safetensors file ({0}); fetch or export it again")]
-    Format(#[from] SafeTensorError),
-    /// A tensor of integers or of an 8-bit type.
-    #[error("tensor {name} is stored as {dtype}; export the weights as F32, F16 or BF16")]
-    Type {
-        /// The tensor.
-        name: String,
-        /// Its type in the file.
-        dtype: Dtype,
-    },
-    /// A number does not fit the precision asked for.
-    #[error("tensor {name} holds {value}, which f16 cannot hold; store these weights as f32")]
-    Range {
-        /// The tensor.
-        name: String,
-        /// The first such number.
-        value: f32,
-    },
-    /// A tensor is not the f32 data it must be in memory.
-    #[error("tensor {name} is {dtype} in memory; only f32 can be written")]
-    NotF32 {
-        /// The tensor.
-        name: String,
-        /// Its type.
-        dtype: String,
-    },
-    /// The names belong to no layout that is known here.
-    #[error(
-        "the tensors' names belong to no known layout (timm, HuggingFace, OpenAI CLIP, DINOv2); the first are: {first}"
-    )]
-    UnknownLayout {
-        /// A few of the names.
-        first: String,
-    },
-    /// Separate query, key and value tensors that cannot be joined.
-    #[error("{name}: its query, key and value have the shapes {shapes}; they must be equal")]
-    UnequalParts {
-        /// The tensor to be joined.
-        name: String,
-        /// Shapes of the parts found.
-        shapes: String,
-    },
-    /// Names or shapes differ from the model's.
-    #[error(transparent)]
-    Mismatch(#[from] Mismatch),
-}
-
-impl WeightsError {
-    /// Says which file the error is about.
-    pub fn within(self, path: &Path) -> Self {
-        Self::In { path: path.to_path_buf(), source: Box::new(self) }
-    }
 }
 
 /// Reads a safetensors file from memory; f16 and bf16 are widened to f32.
@@ -165,7 +82,7 @@ pub fn write_safetensors_file(
     precision: Precision,
 ) -> Result<(), WeightsError> {
     let bytes = write_safetensors(tensors, metadata, precision).map_err(|error| error.within(path))?;
-    write_atomically(path, &bytes).map_err(|source| WeightsError::Write { path: path.to_path_buf(), source })
+    write_atomically(path, &bytes).map_err(WeightsError::Write)
 }
 
 /// The numbers of a stored tensor, or nothing for a type that is not read here.

@@ -1,0 +1,181 @@
+//! What can be wrong with weights, models and checkpoints.
+
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use safetensors::{Dtype, SafeTensorError};
+use thiserror::Error;
+
+/// Why a model or a checkpoint could not be read or written.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// Another of these errors, with the file or folder it is about.
+    #[error("{}: {source}", path.display())]
+    In {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<ModelError>,
+    },
+    /// A file or folder does not exist.
+    #[error("does not exist; {remedy}")]
+    Missing {
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The text is not what it should be.
+    #[error("not a valid description of a model ({0}); fetch or export it again")]
+    Json(serde_json::Error),
+    /// Written by another version.
+    #[error(
+        "is of format version {found}, this program reads version {supported}; use files and program of the same release"
+    )]
+    Version {
+        /// The version in the file.
+        found: u32,
+        /// The version this program reads.
+        supported: u32,
+    },
+    /// Values contradict one another or lie outside their range.
+    #[error("{0}; export the model again")]
+    Value(String),
+    /// A file is not the one that was written.
+    #[error("{name} {reason}: it is damaged or only a part; {remedy}")]
+    Corrupt {
+        /// The file.
+        name: String,
+        /// How it differs.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The weights cannot be read, or do not fit the architecture.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+impl ModelError {
+    /// Says which file or folder the error is about.
+    pub fn within(self, path: &Path) -> Self {
+        Self::In { path: path.to_path_buf(), source: Box::new(self) }
+    }
+}
+
+/// Why weights could not be read, written or used.
+#[derive(Debug, Error)]
+pub enum WeightsError {
+    /// The file could not be read at all.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The file system's answer.
+        source: io::Error,
+    },
+    /// The file could not be written; the error names it.
+    #[error(transparent)]
+    Write(io::Error),
+    /// Another of these errors, with the file it is about.
+    #[error("{}: {source}", path.display())]
+    In {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<WeightsError>,
+    },
+    /// The bytes are no safetensors file, or only a part of one.
+    #[error("not a whole safetensors file ({0}); fetch or export it again")]
+    Format(#[from] SafeTensorError),
+    /// A tensor of integers or of an 8-bit type.
+    #[error("tensor {name} is stored as {dtype}; export the weights as F32, F16 or BF16")]
+    Type {
+        /// The tensor.
+        name: String,
+        /// Its type in the file.
+        dtype: Dtype,
+    },
+    /// A number does not fit the precision asked for.
+    #[error("tensor {name} holds {value}, which f16 cannot hold; store these weights as f32")]
+    Range {
+        /// The tensor.
+        name: String,
+        /// The first such number.
+        value: f32,
+    },
+    /// A tensor is not the f32 data it must be in memory.
+    #[error("tensor {name} is {dtype} in memory; only f32 can be written")]
+    NotF32 {
+        /// The tensor.
+        name: String,
+        /// Its type.
+        dtype: String,
+    },
+    /// The names belong to no layout that is known here.
+    #[error(
+        "the tensors' names belong to no known layout (timm, HuggingFace, OpenAI CLIP, DINOv2); the first are: {first}"
+    )]
+    UnknownLayout {
+        /// A few of the names.
+        first: String,
+    },
+    /// Separate query, key and value tensors that cannot be joined.
+    #[error("{name}: its query, key and value have the shapes {shapes}; they must be equal")]
+    UnequalParts {
+        /// The tensor to be joined.
+        name: String,
+        /// Shapes of the parts found.
+        shapes: String,
+    },
+    /// Names or shapes differ from the model's.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+}
+
+impl WeightsError {
+    /// Says which file the error is about.
+    pub fn within(self, path: &Path) -> Self {
+        Self::In { path: path.to_path_buf(), source: Box::new(self) }
+    }
+}
+
+/// How a set of tensors differs from what a model needs.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Parameters without a tensor: name and the model's shape (empty when only the name is known).
+    pub missing: Vec<(String, Vec<usize>)>,
+    /// Tensors without a parameter: name and shape.
+    pub unexpected: Vec<(String, Vec<usize>)>,
+    /// Name, the tensor's shape, the model's shape.
+    pub wrong_shape: Vec<(String, Vec<usize>, Vec<usize>)>,
+}
+
+impl Mismatch {
+    /// Itself as an error, unless nothing differs.
+    pub(crate) fn into_result(self) -> Result<(), Self> {
+        if self == Self::default() { Ok(()) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the weights do not fit the model; check that its configuration is the weights' own")?;
+        for (name, shape) in &self.missing {
+            write!(f, "\n  missing: {name}")?;
+            if !shape.is_empty() {
+                write!(f, " {shape:?}")?;
+            }
+        }
+        for (name, shape) in &self.unexpected {
+            write!(f, "\n  unexpected: {name} {shape:?}")?;
+        }
+        for (name, found, wanted) in &self.wrong_shape {
+            write!(f, "\n  wrong shape: {name} is {found:?}, the model has {wanted:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mismatch {}
