@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use dalnet_assets::files::write_atomically;
 use dalnet_data::decode_file;
 use dalnet_engine::{ClassShare, MAX_PIXELS, Options as Question, Picture, Segmenter};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, RgbImage};
 
 use crate::device::DeviceChoice;
-use crate::files::write_atomically;
 use crate::model::open_model;
 use crate::palette;
 use crate::sentence;
