@@ -117,7 +117,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         options.iterations
     ));
     let mut loader = Loader::start(source, start.iteration as u64, 2)?;
-    let save = |trainer: &Trainer, iteration: usize| options.save(&checkpoints, &start.spec, trainer, iteration);
     for iteration in start.iteration..options.iterations {
         let batch = loader.next_batch()?;
         let losses = trainer.step(iteration, &batch)?;
@@ -127,7 +126,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let saving = stopping || done % options.checkpoint_every == 0 || done == options.iterations;
         progress.log(done, options.schedule().at(iteration), saving)?;
         if saving {
-            save(&trainer, done)?;
+            options.save(&checkpoints, &start.spec, &trainer, done)?;
         }
         if stopping {
             progress.say(&format!("stopped after iteration {done}; the same command with --resume goes on"));
