@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use clap::Args;
 use dalnet::DalNet;
+use dalnet::affinity::Affinity;
 use dalnet::cam::{Cams, SCALES, multi_scale_cam};
 use dalnet::resize::Resize;
 use dalnet_assets::{Map, ModelSpec};
@@ -75,13 +76,20 @@ pub(crate) struct Protocol {
     pub(crate) long_side: Option<usize>,
     /// Scales of the CAM, each with its mirror image.
     pub(crate) scales: Vec<f64>,
+    /// Spreads the CAM before it is scored.
+    pub(crate) affinity: Option<Affinity>,
     /// Background thresholds of which the best is reported.
     pub(crate) thresholds: Vec<f32>,
 }
 
 impl Default for Protocol {
     fn default() -> Self {
-        Self { long_side: None, scales: SCALES.to_vec(), thresholds: (2..=18).map(|step| step as f32 / 20.0).collect() }
+        Self {
+            long_side: None,
+            scales: SCALES.to_vec(),
+            affinity: None,
+            thresholds: (2..=18).map(|step| step as f32 / 20.0).collect(),
+        }
     }
 }
 
@@ -207,7 +215,8 @@ fn picture_maps(network: &DalNet, spec: &ModelSpec, sample: &Sample, protocol: &
     let device = network.classifier.weight().val().device();
     let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
     let image = Picture::new(width as usize, height as usize, rgba.as_raw())?.input(spec, &device);
-    let Cams { cam, auxiliary_cam, logits } = multi_scale_cam(network, image, &protocol.scales);
+    let Cams { cam, auxiliary_cam, logits } =
+        multi_scale_cam(network, image, &protocol.scales, protocol.affinity.as_ref());
     let present = present_classes(&sample.labels, &device);
     let at_mask_size = |cam: Tensor<4>| -> Result<Vec<f32>> {
         let cam = Resize::BILINEAR.apply(cam.select(1, present.clone()), [height as usize, width as usize]);

@@ -6,12 +6,14 @@
 //! Shapes in this crate's documentation: `B` pictures, `C` classes without background, `D` the encoder's width,
 //! `h × w` the grid of patch tokens, `N = h·w`, `H × W` pixels.
 
+pub mod affinity;
 pub mod cam;
 pub mod classifier;
 pub mod encoder;
 pub mod model;
 pub mod patch_contrast;
 pub mod resize;
+pub mod transformer;
 
-pub use encoder::{Encoder, EncoderConfig, Features};
+pub use encoder::{Encoder, EncoderConfig, Features, Taps};
 pub use model::{DalNet, DalNetConfig, Outputs};

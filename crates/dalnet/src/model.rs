@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::classifier::Classifier;
-use crate::encoder::{Encoder, EncoderConfig, Features};
+use crate::encoder::{Encoder, EncoderConfig, Features, Taps};
 
 /// Shape of the network.
 #[derive(Config, Debug, PartialEq)]
@@ -55,9 +55,9 @@ pub struct Outputs {
 }
 
 impl DalNet {
-    /// Runs the network on normalised `images` `[B, 3, H, W]`.
-    pub fn forward(&self, images: Tensor<4>) -> Outputs {
-        let features = self.encode(images);
+    /// Runs the network on normalised `images` `[B, 3, H, W]`, averaging the attention of the blocks in `attention`.
+    pub fn forward(&self, images: Tensor<4>, attention: &[usize]) -> Outputs {
+        let features = self.encode(images, attention);
         Outputs {
             logits: self.classifier.forward(features.patch_tokens.clone()),
             auxiliary_logits: self.auxiliary_classifier.forward(features.block_tokens.clone()),
@@ -66,7 +66,7 @@ impl DalNet {
     }
 
     /// The encoder alone, tapped at the auxiliary block.
-    pub fn encode(&self, images: Tensor<4>) -> Features {
-        self.encoder.forward(images, self.auxiliary_block)
+    pub fn encode(&self, images: Tensor<4>, attention: &[usize]) -> Features {
+        self.encoder.forward(images, Taps { block: self.auxiliary_block, attention })
     }
 }

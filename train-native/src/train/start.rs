@@ -54,7 +54,7 @@ fn fresh(options: &Options, device: &Device) -> Result<Start> {
         architecture,
         classes,
         normalisation,
-        input: Input { long_side: LONG_SIDE, scales: vec![1.0], map: Map::default() },
+        input: Input { long_side: LONG_SIDE, scales: vec![1.0], affinity: None, map: Map::default() },
         background_threshold: 0.5,
         class_threshold: 0.5,
     };

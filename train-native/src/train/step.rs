@@ -119,10 +119,10 @@ fn backward(
     // A fork has leaves of its own: replicas must not meet in one autodiff graph.
     let model = model.clone().fork(device);
     let (images, labels) = tensors(batch, pictures.clone(), device);
-    let Outputs { features, logits, auxiliary_logits } = model.forward(images);
+    let Outputs { features, logits, auxiliary_logits } = model.forward(images, &[]);
     let cls = multilabel_soft_margin(logits, labels.clone());
     let inter = multilabel_soft_margin(auxiliary_logits, labels.clone());
-    let auxiliary_cam = patch_cam(&model.auxiliary_classifier, features.block_tokens, features.grid, labels);
+    let auxiliary_cam = patch_cam(&model.auxiliary_classifier, &features.block_tokens, &features, labels, None);
     let boxes = boxes_on_grid(&batch.crop_boxes[pictures], model.encoder.patch_size());
     let pseudo_labels = cam_to_label(auxiliary_cam, PTC_LEVELS, Some(&boxes)).flatten(1, 2);
     let ptc = patch_token_contrast(features.patch_tokens, pseudo_labels);
