@@ -98,7 +98,7 @@ fn another_shape_and_another_kind_of_file_are_refused() {
     let fixture = Fixture::open("text_openai");
     let config: TextEncoderConfig = serde_json::from_value(fixture.json("config")).unwrap();
     let weights = import_text_encoder(fixture.part("weights.")).unwrap();
-    let wider = config.clone().with_embedding_dim(9).with_depth(4);
+    let wider = TextEncoderConfig { embedding_dim: 9, depth: 4, ..config };
     let message = load_strict(wider.init(&Device::flex()), weights.clone()).unwrap_err().to_string();
     for line in
         ["wrong shape: text_projection.weight is [8, 16], the model has [9, 16]", "missing: blocks.3.norm1.weight"]
