@@ -13,16 +13,17 @@ use clap::{ArgGroup, Args, ValueEnum};
 use dalnet::transformer::Activation;
 use dalnet_assets::FileEntry;
 
-/// Text embeddings of a list of classes, and of the background.
-///
-/// With CLIP's weights, for any classes:
-///   train-native embed --clip clip-vit-base-patch16/model.safetensors --classes names.txt --out text.safetensors
-/// Without them, for classes whose embeddings were published:
-///   train-native embed --embeddings clip_vitb16_text_embeddings.safetensors \
-///       --names clip_vitb16_text_embeddings.names.json --classes voc --out text.safetensors
-/// Those of voc and coco are a part of this program: training on them needs neither.
+const EXAMPLES: &str = "\
+With CLIP's weights, for any classes:
+  train-native embed --clip clip-vit-base-patch16/model.safetensors --classes names.txt --out text.safetensors
+Without them, for classes whose embeddings were published:
+  train-native embed --embeddings clip_vitb16_text_embeddings.safetensors \\
+      --names clip_vitb16_text_embeddings.names.json --classes voc --out text.safetensors
+The embeddings of voc and coco are a part of this program already.";
+
+/// Options of `train-native embed`.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, group = ArgGroup::new("origin").required(true).args(["clip", "embeddings"]))]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("origin").required(true).args(["clip", "embeddings"]))]
 pub(crate) struct Options {
     /// Safetensors of a whole CLIP or of its text encoder, named as by OpenAI, open_clip or HuggingFace
     #[arg(long, value_name = "FILE")]
