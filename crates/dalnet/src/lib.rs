@@ -7,12 +7,16 @@
 //! `h × w` the grid of patch tokens, `N = h·w`, `H × W` pixels.
 
 pub mod affinity;
+pub mod alignment;
 pub mod cam;
 pub mod classifier;
+pub mod cosine;
 pub mod encoder;
 pub mod model;
+pub mod object_mask;
 pub mod patch_contrast;
 pub mod resize;
+pub mod similarity;
 pub mod transformer;
 
 pub use encoder::{Encoder, EncoderConfig, Features, Taps};
