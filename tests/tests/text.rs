@@ -44,7 +44,7 @@ fn encoder(fixture: &Fixture, device: &Device) -> TextEncoder {
 
 fn check_layout(layout: &str) {
     let fixture = Fixture::open(&format!("text_{layout}"));
-    let texts: Vec<Vec<u32>> = serde_json::from_value(fixture.json("texts")).unwrap();
+    let texts: Vec<Vec<u32>> = serde_json::from_value(fixture.json("texts")).expect("written by the reference program");
     for (backend, device) in devices() {
         let encoder = encoder(&fixture, &device);
         let mut worst = Worst::new(format!("text encoder, {layout} on {backend}"), TOLERANCE);
