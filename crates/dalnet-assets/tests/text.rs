@@ -62,7 +62,7 @@ fn file(description: Option<&str>, tensors: &[(&str, TensorData)]) -> Vec<u8> {
     let tensors: Tensors = tensors.iter().map(|(name, data)| ((*name).to_owned(), data.clone())).collect();
     let metadata: Metadata =
         description.map(|text| ("text_embeddings".to_owned(), text.to_owned())).into_iter().collect();
-    write_safetensors(&tensors, &metadata, Precision::F32).unwrap()
+    write_safetensors(&tensors, &metadata, Precision::F32).expect("tensors of f32")
 }
 
 #[test]
