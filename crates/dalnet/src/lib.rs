@@ -10,6 +10,8 @@ pub mod affinity;
 pub mod cam;
 pub mod classifier;
 pub mod encoder;
+pub mod energy;
+pub mod lattice;
 pub mod model;
 pub mod patch_contrast;
 pub mod resize;
