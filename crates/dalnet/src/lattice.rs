@@ -77,7 +77,12 @@ impl<const D: usize> Lattice<D> {
     /// # Panics
     /// When `values` is of another size.
     pub fn filter(&self, values: &[f32], channels: usize) -> Vec<f32> {
-        assert_eq!(values.len(), self.points() * channels, "values of {} points and {channels} channels", self.points());
+        assert_eq!(
+            values.len(),
+            self.points() * channels,
+            "values of {} points and {channels} channels",
+            self.points()
+        );
         if values.is_empty() {
             return Vec::new();
         }
@@ -339,12 +344,7 @@ impl Vertices {
 ///
 /// # Panics
 /// When `pixels` is of another size.
-pub fn bilateral_features(
-    pixels: &[f32],
-    [height, width]: [usize; 2],
-    sigma_rgb: f32,
-    sigma_xy: f32,
-) -> Vec<[f32; 5]> {
+pub fn bilateral_features(pixels: &[f32], [height, width]: [usize; 2], sigma_rgb: f32, sigma_xy: f32) -> Vec<[f32; 5]> {
     let count = height * width;
     assert_eq!(pixels.len(), 3 * count, "three channels of {height} x {width} pixels");
     let position = |index| [(index % width) as f32 / sigma_xy, (index / width) as f32 / sigma_xy];
