@@ -81,7 +81,8 @@ pub fn dense_energy(
     let region = region_of(crop_boxes, [height, width], size, &device);
     let unlabelled = unlabelled(pseudo_labels, size, &device);
 
-    let fixed = probabilities.clone().detach();
+    // burn's `detach` lets a leaf go on asking for gradients, which would keep the whole kernel for the backward pass.
+    let fixed = probabilities.clone().detach().set_require_grad(false);
     // `unlabelled` is 0 or 1 and the rest at most 1: one maximum sets both of the gate's bounds.
     let gate = (region.clone() - fixed.clone().max_dim(1)).max_pair(unlabelled);
     let segmentation = fixed * region.clone();
