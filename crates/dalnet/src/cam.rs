@@ -156,7 +156,7 @@ pub fn cam_to_label(cam: Tensor<4>, thresholds: Thresholds, crop_boxes: Option<&
 }
 
 /// 1 outside each box, 0 inside: `[B, H, W]`.
-fn outside_of(boxes: &[[usize; 4]], [height, width]: [usize; 2], device: &Device) -> Tensor<3, Int> {
+pub(crate) fn outside_of(boxes: &[[usize; 4]], [height, width]: [usize; 2], device: &Device) -> Tensor<3, Int> {
     let mut outside = vec![1_i32; boxes.len() * height * width];
     for (plane, [top, bottom, left, right]) in outside.chunks_exact_mut(height * width).zip(boxes) {
         for row in plane.chunks_exact_mut(width).take((*bottom).min(height)).skip(*top) {

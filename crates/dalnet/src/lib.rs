@@ -7,14 +7,18 @@
 //! `h × w` the grid of patch tokens, `N = h·w`, `H × W` pixels.
 
 pub mod affinity;
+pub mod alignment;
 pub mod cam;
 pub mod classifier;
+pub mod cosine;
 pub mod encoder;
 pub mod energy;
 pub mod lattice;
 pub mod model;
+pub mod object_mask;
 pub mod patch_contrast;
 pub mod resize;
+pub mod similarity;
 pub mod transformer;
 
 pub use encoder::{Encoder, EncoderConfig, Features, Taps};
