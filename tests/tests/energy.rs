@@ -56,7 +56,7 @@ fn cases(fixture: &Fixture) -> BTreeMap<String, Value> {
 
 /// The logits of a case.
 fn logits(fixture: &Fixture, case: &Value, device: &Device) -> Tensor<4> {
-    fixture.tensor(&format!("{}.logits", case["logits"].as_str().unwrap()), device)
+    fixture.tensor(&format!("{}.logits", case["logits"].as_str().expect("written by the reference program")), device)
 }
 
 fn scalar(loss: Tensor<1>) -> f64 {

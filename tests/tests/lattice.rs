@@ -33,10 +33,11 @@ fn dot(one: &[f32], other: &[f32]) -> f64 {
 
 fn compare_with_the_reference<const D: usize>(fixture: &Fixture) {
     let name = |part: &str| format!("lattice{D}.{part}");
-    let features = fixture.data(&name("features")).try_to_vec::<f32>().unwrap();
+    let features = fixture.data(&name("features")).try_to_vec::<f32>().expect("a fixture of floats");
     let values = fixture.data(&name("values"));
     let [points, channels] = values.shape().dims();
-    let filtered = Lattice::new(features.as_chunks::<D>().0).filter(&values.try_to_vec::<f32>().unwrap(), channels);
+    let filtered = Lattice::new(features.as_chunks::<D>().0)
+        .filter(&values.try_to_vec::<f32>().expect("a fixture of floats"), channels);
     let mut worst = Worst::new(format!("lattice of {D} features"), TOLERANCE);
     let filtered = TensorData::new(filtered, [points, channels]);
     worst.compare("filtered", Tensor::<2>::from_data(filtered, &Device::flex()), fixture.data(&name("filtered")));
