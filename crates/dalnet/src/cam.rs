@@ -141,11 +141,13 @@ pub fn cam_to_label(cam: Tensor<4>, thresholds: Thresholds, crop_boxes: Option<&
 }
 
 /// 1 outside each box, 0 inside: `[B, H, W]`.
-fn outside_of(boxes: &[[usize; 4]], [height, width]: [usize; 2], device: &Device) -> Tensor<3, Int> {
+pub(crate) fn outside_of(boxes: &[[usize; 4]], [height, width]: [usize; 2], device: &Device) -> Tensor<3, Int> {
     let mut outside = vec![1_i32; boxes.len() * height * width];
     for (plane, [top, bottom, left, right]) in outside.chunks_exact_mut(height * width).zip(boxes) {
         for row in plane.chunks_exact_mut(width).take((*bottom).min(height)).skip(*top) {
-            row[(*left).min(width)..(*right).min(width)].fill(0);
+            if let Some(inside) = row.get_mut(*left..(*right).min(width)) {
+                inside.fill(0);
+            }
         }
     }
     Tensor::from_data(TensorData::new(outside, [boxes.len(), height, width]), device)

@@ -11,6 +11,8 @@ pub mod classifier;
 pub mod encoder;
 pub mod model;
 pub mod patch_contrast;
+pub mod pseudo_label;
+pub mod refine;
 pub mod resize;
 
 pub use encoder::{Encoder, EncoderConfig, Features};
