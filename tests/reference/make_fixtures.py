@@ -9,6 +9,7 @@ from pathlib import Path
 from cam import make_cam_fixture
 from energy import make_energy_fixture
 from patch_contrast import make_patch_contrast_fixture
+from refine import make_pseudo_label_fixture, make_refine_fixture
 from resize import make_resize_fixture
 from vit import SHAPES, make_layout_fixture, make_real_fixture
 
@@ -24,6 +25,8 @@ def main() -> None:
     make_cam_fixture(FIXTURES / "cam.safetensors")
     make_patch_contrast_fixture(FIXTURES / "patch_contrast.safetensors")
     make_energy_fixture(FIXTURES / "energy.safetensors")
+    make_refine_fixture(FIXTURES / "refine.safetensors")
+    make_pseudo_label_fixture(FIXTURES / "pseudo_label.safetensors")
     if len(sys.argv) > 1:
         make_real_fixture(Path(sys.argv[1]) / VIT_TINY, FIXTURES / "vit_tiny.safetensors")
     for path in sorted(FIXTURES.glob("*.safetensors")):
