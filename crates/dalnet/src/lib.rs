@@ -12,6 +12,7 @@ pub mod cam;
 pub mod classifier;
 pub mod cosine;
 pub mod encoder;
+pub mod head;
 pub mod model;
 pub mod object_mask;
 pub mod patch_contrast;
