@@ -6,7 +6,10 @@ Without the folder of the published weights, the fixture of the real ViT-Ti/16 i
 import sys
 from pathlib import Path
 
+from affinity import make_affinity_fixture
+from alignment import make_alignment_fixture
 from cam import make_cam_fixture
+from head import make_head_fixture
 from patch_contrast import make_patch_contrast_fixture
 from resize import make_resize_fixture
 from vit import SHAPES, make_layout_fixture, make_real_fixture
@@ -21,7 +24,10 @@ def main() -> None:
         make_layout_fixture(layout, seed, FIXTURES / f"encoder_{layout}.safetensors")
     make_resize_fixture(FIXTURES / "resize.safetensors")
     make_cam_fixture(FIXTURES / "cam.safetensors")
+    make_affinity_fixture(FIXTURES / "affinity.safetensors")
     make_patch_contrast_fixture(FIXTURES / "patch_contrast.safetensors")
+    make_alignment_fixture(FIXTURES / "alignment.safetensors")
+    make_head_fixture(FIXTURES / "head.safetensors")
     if len(sys.argv) > 1:
         make_real_fixture(Path(sys.argv[1]) / VIT_TINY, FIXTURES / "vit_tiny.safetensors")
     for path in sorted(FIXTURES.glob("*.safetensors")):
