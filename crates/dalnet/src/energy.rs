@@ -60,7 +60,7 @@ pub enum Filter {
 /// `probabilities` `[B, K, h, w]`: softmax over the `K` classes of the head, at any size; resized bilinearly,
 /// which costs more than the energy where the map is as large as the picture.
 /// `pixels` `[B, 3, H, W]`: the picture in levels of 0..255, not normalised; resized to the nearest pixel, like the
-/// following two. `pseudo_labels` `[B, H, W]`: where [`IGNORE`], the energy counts in full, elsewhere as far as the
+/// following two. `pseudo_labels` `[B, ., .]`, of any size: where [`IGNORE`], the energy counts in full, elsewhere as far as the
 /// head is unsure. `crop_boxes` `[top, bottom, left, right]` in pixels of `H × W`, one for each picture: no
 /// probability outside takes part. Gradients flow to `probabilities` alone.
 pub fn dense_energy(
@@ -72,7 +72,6 @@ pub fn dense_energy(
 ) -> Tensor<1> {
     let [batch, channels, height, width] = pixels.dims();
     assert_eq!(channels, 3, "pictures have three channels");
-    assert_eq!(pseudo_labels.dims(), [batch, height, width], "one pseudo label for each pixel");
     assert_eq!(crop_boxes.len(), batch, "one crop box for each picture of the batch");
     let size = [height, width].map(|side| ((side as f64 * config.scale) as usize).max(1));
     let device = probabilities.device();
