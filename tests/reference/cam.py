@@ -24,22 +24,25 @@ def classify(tokens, grid, weight):
     return F.conv2d(pooled, weight[:, :, None, None]).flatten(1)
 
 
-def encode(weights, images, kernel="bilinear"):
-    outputs = forward(weights, "timm", SHAPE, images, kernel, AUXILIARY_BLOCK)
+def encode(weights, images, kernel="bilinear", attention=None):
+    outputs = forward(weights, "timm", SHAPE, images, kernel, AUXILIARY_BLOCK, attention)
     grid = (images.shape[2] // SHAPE.patch, images.shape[3] // SHAPE.patch)
     return outputs["patch_tokens"], outputs["block_tokens"], grid
 
 
-def multi_scale_cams(weights, classifiers, images):
-    """Final and auxiliary CAM [B, C, H, W] in 0..1."""
+def multi_scale_cams(weights, classifiers, images, spread=None):
+    """Final and auxiliary CAM [B, C, H, W] in 0..1; `spread` of a CAM [B, C, h, w] and the blocks' attention."""
     batch, _, height, width = images.shape
     sums = [torch.zeros(batch, CLASSES, height, width, dtype=images.dtype) for _ in classifiers]
     for scale in (1.0, 0.5, 1.5):
         size = (int(height * scale), int(width * scale))
         scaled = F.interpolate(images, size, mode="bilinear", align_corners=False)
-        *tokens, grid = encode(weights, torch.cat([scaled, scaled.flip(-1)]))
+        attention = []
+        *tokens, grid = encode(weights, torch.cat([scaled, scaled.flip(-1)]), attention=attention)
         for index, (token, classifier) in enumerate(zip(tokens, classifiers, strict=True)):
             cam = F.conv2d(token.transpose(1, 2).unflatten(2, grid), classifier[:, :, None, None])
+            if spread is not None:
+                cam = spread(cam, attention)
             cam = F.interpolate(cam, (height, width), mode="bilinear", align_corners=False)
             cam = torch.maximum(cam[:batch], cam[batch:].flip(-1))
             sums[index] = sums[index] + F.relu(cam)
@@ -81,11 +84,16 @@ def loss_with_gradients(name, tokens, grid, classifier, labels):
     }
 
 
-def make_cam_fixture(path) -> None:
+def model_and_images():
+    """Weights of the encoder and of both classifiers, and images [2, 3, 24, 32]."""
     weights = random_weights("timm", SHAPE, seed=21)
     generator = torch.Generator().manual_seed(22)
     classifiers = [torch.randn(CLASSES, SHAPE.dim, generator=generator) * 0.3 for _ in range(2)]
-    images = torch.randn(2, 3, 24, 32, generator=generator)
+    return weights, classifiers, torch.randn(2, 3, 24, 32, generator=generator)
+
+
+def make_cam_fixture(path) -> None:
+    weights, classifiers, images = model_and_images()
     labels = torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
     stored = {f"weights.encoder.{name}": tensor for name, tensor in weights.items()}
     stored["weights.classifier.linear.weight"] = classifiers[0]

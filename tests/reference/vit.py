@@ -162,8 +162,13 @@ def unneeded_weights(layout: str, dim: int) -> dict[str, torch.Tensor]:
     }[layout]
 
 
-def forward(weights, layout: str, shape: Shape, images, kernel: str, tapped: int = TAPPED_BLOCK) -> dict:
-    """Class token [B, D], patch tokens [B, N, D], both after the final norm; raw patch tokens of the tapped block."""
+def forward(
+    weights, layout: str, shape: Shape, images, kernel: str, tapped: int = TAPPED_BLOCK, attention: list | None = None
+) -> dict:
+    """Class token [B, D], patch tokens [B, N, D], both after the final norm; raw patch tokens of the tapped block.
+
+    To `attention` each block adds its weights [B, heads, 1 + N, 1 + N].
+    """
     names = NAMES[layout]
 
     def weight(role, block=0):
@@ -195,12 +200,15 @@ def forward(weights, layout: str, shape: Shape, images, kernel: str, tapped: int
             query, key, value = linear(inside, "qkv", block).chunk(3, dim=-1)
         else:
             query, key, value = (linear(inside, role, block) for role in ("q", "k", "v"))
-        heads = []
+        heads, attended = [], []
         width = dim // shape.heads
         for head in range(shape.heads):
             part = slice(head * width, (head + 1) * width)
             similarity = query[..., part] @ key[..., part].transpose(1, 2) / width**0.5
-            heads.append(similarity.softmax(dim=-1) @ value[..., part])
+            attended.append(similarity.softmax(dim=-1))
+            heads.append(attended[-1] @ value[..., part])
+        if attention is not None:
+            attention.append(torch.stack(attended, dim=1))
         branch = linear(torch.cat(heads, dim=-1), "out", block)
         if shape.layer_scale:
             branch = branch * weights[names["scale1"].replace("#", str(block))]

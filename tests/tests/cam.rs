@@ -49,7 +49,7 @@ fn logits_of_pictures() {
     let fixture = Fixture::open("cam");
     for (backend, device) in devices() {
         let mut worst = Worst::new(format!("logits on {backend}"), CAM_TOLERANCE);
-        let outputs = model(&fixture, &device).forward(fixture.tensor("images", &device));
+        let outputs = model(&fixture, &device).forward(fixture.tensor("images", &device), &[]);
         worst.compare("logits", outputs.logits, fixture.data("classifier.logits"));
         worst.compare("auxiliary logits", outputs.auxiliary_logits, fixture.data("auxiliary_classifier.logits"));
         worst.check();
@@ -61,7 +61,7 @@ fn multi_scale_cams() {
     let fixture = Fixture::open("cam");
     for (backend, device) in devices() {
         let mut worst = Worst::new(format!("CAM on {backend}"), CAM_TOLERANCE);
-        let cams = multi_scale_cam(&model(&fixture, &device), fixture.tensor("images", &device), &SCALES);
+        let cams = multi_scale_cam(&model(&fixture, &device), fixture.tensor("images", &device), &SCALES, None);
         let valid = valid_cam(cams.cam.clone(), fixture.tensor("labels", &device));
         worst.compare("cam", cams.cam, fixture.data("cam"));
         worst.compare("auxiliary cam", cams.auxiliary_cam, fixture.data("auxiliary_cam"));

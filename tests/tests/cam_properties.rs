@@ -28,9 +28,9 @@ fn a_batch_gives_what_its_pictures_give() {
         let mut worst = Worst::new(format!("batch on {backend}"), TOLERANCE);
         let model = model(&fixture, &device);
         let images: Tensor<4> = fixture.tensor("images", &device);
-        let together = multi_scale_cam(&model, images.clone(), &SCALES);
+        let together = multi_scale_cam(&model, images.clone(), &SCALES, None);
         for picture in 0..images.dims()[0] {
-            let alone = multi_scale_cam(&model, images.clone().narrow(0, picture, 1), &SCALES);
+            let alone = multi_scale_cam(&model, images.clone().narrow(0, picture, 1), &SCALES, None);
             let of_batch = Cams {
                 cam: together.cam.clone().narrow(0, picture, 1),
                 auxiliary_cam: together.auxiliary_cam.clone().narrow(0, picture, 1),
@@ -49,8 +49,8 @@ fn a_mirrored_picture_gives_the_mirrored_cam() {
         let mut worst = Worst::new(format!("mirror image on {backend}"), TOLERANCE);
         let model = model(&fixture, &device);
         let images: Tensor<4> = fixture.tensor("images", &device);
-        let cams = multi_scale_cam(&model, images.clone(), &SCALES);
-        let mirrored = multi_scale_cam(&model, images.flip([3]), &SCALES);
+        let cams = multi_scale_cam(&model, images.clone(), &SCALES, None);
+        let mirrored = multi_scale_cam(&model, images.flip([3]), &SCALES, None);
         let back = Cams {
             cam: mirrored.cam.flip([3]),
             auxiliary_cam: mirrored.auxiliary_cam.flip([3]),
@@ -68,7 +68,7 @@ fn a_picture_without_classes_is_background() {
     let thresholds = Thresholds { background: 0.5, uncertain: Some((0.25, 0.7)) };
     for (backend, device) in devices() {
         let model = model(&fixture, &device);
-        let cams = multi_scale_cam(&model, Tensor::zeros([1, 3, 24, 32], &device), &SCALES);
+        let cams = multi_scale_cam(&model, Tensor::zeros([1, 3, 24, 32], &device), &SCALES, None);
         for cam in [cams.cam, cams.auxiliary_cam] {
             let [batch, classes, _, _] = cam.dims();
             let values = cam.clone().into_data();
@@ -88,7 +88,7 @@ fn a_picture_of_one_patch_has_a_cam_at_every_scale() {
         let images: Tensor<4> = fixture.tensor("images", &device);
         for [height, width] in [[4, 32], [24, 4], [4, 4]] {
             let picture = images.clone().narrow(2, 0, height).narrow(3, 0, width);
-            let cams = multi_scale_cam(&model, picture, &SCALES);
+            let cams = multi_scale_cam(&model, picture, &SCALES, None);
             assert_eq!(cams.cam.dims()[2..], [height, width], "on {backend}");
             let values = cams.cam.into_data();
             assert!(values.iter::<f32>().all(f32::is_finite), "{height} x {width} on {backend}");

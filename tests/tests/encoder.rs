@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dalnet::resize::Kernel;
-use dalnet::{Encoder, EncoderConfig, Features};
+use dalnet::{Encoder, EncoderConfig, Features, Taps};
 use dalnet_assets::{Tensors, import_encoder, load_strict, read_safetensors_file};
 use dalnet_tests::{Fixture, Worst, devices, folder_from_env};
 
@@ -34,7 +34,7 @@ fn check_layout(layout: &str) {
             let encoder = encoder(&fixture, fixture.part("weights."), kernel, &device);
             for (input, _) in fixture.part("input.") {
                 let images = fixture.tensor(&format!("input.{input}"), &device);
-                let features = encoder.forward(images, TAPPED_BLOCK);
+                let features = encoder.forward(images, Taps { block: TAPPED_BLOCK, attention: &[] });
                 compare(&mut worst, &fixture, &format!("output.{input}.{kernel_name}"), features);
             }
         }
@@ -87,11 +87,12 @@ fn published_vit_tiny() {
         for (kernel_name, kernel) in KERNELS {
             let encoder = encoder(&fixture, weights.clone(), kernel, &device);
             for [height, width] in [[64, 112], [80, 48]] {
-                let features = encoder.forward(picture(height, width, &device), TAPPED_BLOCK);
+                let features =
+                    encoder.forward(picture(height, width, &device), Taps { block: TAPPED_BLOCK, attention: &[] });
                 compare(&mut worst, &fixture, &format!("{height}x{width}.{kernel_name}"), features);
             }
             // On the grid of the weights no kernel is used.
-            let features = encoder.forward(picture(224, 224, &device), TAPPED_BLOCK);
+            let features = encoder.forward(picture(224, 224, &device), Taps { block: TAPPED_BLOCK, attention: &[] });
             let name = "224x224.bilinear.class_token";
             worst.compare(name, features.class_token, fixture.data(name));
         }

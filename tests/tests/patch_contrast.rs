@@ -1,6 +1,7 @@
 //! Patch-token contrast, and the CAMs and crop boxes on the patch grid that its labels come from, against PyTorch.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use dalnet::Features;
 use dalnet::cam::{Thresholds, boxes_on_grid, cam_to_label, patch_cam};
 use dalnet::classifier::Classifier;
 use dalnet::patch_contrast::patch_token_contrast;
@@ -59,7 +60,14 @@ fn labels_from_the_patch_cam() {
         let classifier = load_strict(Classifier::new(dim, classes, &device), weight).unwrap();
         let tokens: Tensor<3> = fixture.tensor("cam.tokens", &device).require_grad();
 
-        let cam = patch_cam(&classifier, tokens.clone(), grid, fixture.tensor("cam.labels", &device));
+        let features = Features {
+            class_token: Tensor::zeros([1, dim], &device),
+            patch_tokens: tokens.clone(),
+            block_tokens: tokens.clone(),
+            grid,
+            affinity: None,
+        };
+        let cam = patch_cam(&classifier, &tokens, &features, fixture.tensor("cam.labels", &device), None);
         worst.compare("cam", cam.clone(), fixture.data("cam.cam"));
         let label_map = cam_to_label(cam.clone(), LEVELS, Some(&boxes)).flatten::<2>(1, 2);
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use dalnet::DalNetConfig;
+use dalnet::affinity::Affinity;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
@@ -69,6 +70,9 @@ pub struct Input {
     /// Scales of the CAM, each shown with its mirror image.
     #[serde(default = "one_scale")]
     pub scales: Vec<f64>,
+    /// Spreads the CAM along the attention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<Affinity>,
     /// Which of the network's CAMs labels the pixels.
     #[serde(default)]
     pub map: Map,

@@ -42,8 +42,8 @@ fn a_network_survives_a_file() {
 
     let again = load_strict(common::network(), read).unwrap();
     let images = Tensor::<4>::ones([1, 3, 8, 12], &Device::flex());
-    let expected = network.forward(images.clone()).logits.into_data();
-    assert_eq!(again.forward(images).logits.into_data(), expected);
+    let expected = network.forward(images.clone(), &[]).logits.into_data();
+    assert_eq!(again.forward(images, &[]).logits.into_data(), expected);
 }
 
 #[test]

@@ -46,7 +46,8 @@ impl Segmenter {
         let input = picture.input(&self.spec, &self.device);
         let [_, _, height, width] = input.dims();
         let prepared = start.elapsed();
-        let Cams { cam, auxiliary_cam, logits } = multi_scale_cam(&self.network, input, &self.spec.input.scales);
+        let Cams { cam, auxiliary_cam, logits } =
+            multi_scale_cam(&self.network, input, &self.spec.input.scales, self.spec.input.affinity.as_ref());
         let map = match self.spec.input.map {
             Map::Cam => cam,
             Map::AuxiliaryCam => auxiliary_cam,

@@ -5,7 +5,9 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::affinity::Affinity;
 use crate::classifier::Classifier;
+use crate::encoder::Features;
 use crate::model::{DalNet, Outputs};
 use crate::resize::Resize;
 
@@ -28,14 +30,14 @@ pub struct Cams {
 }
 
 /// The CAM of `images` `[B, 3, H, W]`, summed over `scales` and the larger of picture and mirror image, then
-/// normalised. No side is shown smaller than a patch. Run it on a network without autodiff: a CAM is a label, not a
-/// path for gradients.
-pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64]) -> Cams {
+/// normalised; with an `affinity`, the map of every view is spread before. No side is shown smaller than a patch. Run it
+/// on a network without autodiff: a CAM is a label, not a path for gradients.
+pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64], affinity: Option<&Affinity>) -> Cams {
     assert!(!scales.is_empty(), "a CAM needs at least one scale");
     let [_, _, height, width] = images.dims();
     let views = scales.iter().map(|scale| {
         let size = [height, width].map(|side| ((side as f64 * scale).floor() as usize).max(model.encoder.patch_size()));
-        flipped_cam(model, Resize::BILINEAR.apply(images.clone(), size), [height, width])
+        flipped_cam(model, Resize::BILINEAR.apply(images.clone(), size), [height, width], affinity)
     });
     let sum = views
         .reduce(|sum, view| Cams {
@@ -52,35 +54,48 @@ pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64]) -> Cam
 }
 
 /// Raw CAMs of one scale at `size`: the larger of picture and mirrored picture, negatives cut.
-fn flipped_cam(model: &DalNet, images: Tensor<4>, size: [usize; 2]) -> Cams {
+fn flipped_cam(model: &DalNet, images: Tensor<4>, size: [usize; 2], affinity: Option<&Affinity>) -> Cams {
     let [batch, _, _, _] = images.dims();
-    let Outputs { features, logits, .. } = model.forward(Tensor::cat(vec![images.clone(), images.flip([3])], 0));
+    let views = Tensor::cat(vec![images.clone(), images.flip([3])], 0);
+    let Outputs { features, logits, .. } = model.forward(views, Affinity::blocks(affinity));
     let map = |scores: Tensor<3>| {
-        let [both, classes, _] = scores.dims();
-        let [rows, columns] = features.grid;
-        let maps = Resize::BILINEAR.apply(scores.reshape([both, classes, rows, columns]), size);
+        let maps = Resize::BILINEAR.apply(on_grid(spread(scores, &features, affinity), features.grid), size);
         let mirrored = maps.clone().narrow(0, batch, batch).flip([3]);
         maps.narrow(0, 0, batch).max_pair(mirrored).clamp_min(0.0)
     };
     Cams {
-        cam: map(model.classifier.score_patches(features.patch_tokens)),
-        auxiliary_cam: map(model.auxiliary_classifier.score_patches(features.block_tokens)),
+        cam: map(model.classifier.score_patches(features.patch_tokens.clone())),
+        auxiliary_cam: map(model.auxiliary_classifier.score_patches(features.block_tokens.clone())),
         logits: (logits.clone().narrow(0, 0, batch) + logits.narrow(0, batch, batch)) / 2.0,
     }
 }
 
+/// Raw scores `[B, C, N]` as they are, or with an affinity without their negatives and spread.
+fn spread(scores: Tensor<3>, features: &Features, affinity: Option<&Affinity>) -> Tensor<3> {
+    match affinity {
+        Some(affinity) => affinity.spread(scores.clamp_min(0.0), features),
+        None => scores,
+    }
+}
+
+fn on_grid(maps: Tensor<3>, [rows, columns]: [usize; 2]) -> Tensor<4> {
+    let [batch, classes, _] = maps.dims();
+    maps.reshape([batch, classes, rows, columns])
+}
+
 /// The CAM of one forward pass on the grid of patch tokens, normalised and without absent classes, for labels that
-/// training needs at every step. `tokens` `[B, N, D]`, `labels` `[B, C]` (0/1); result `[B, C, h, w]`, without
-/// gradients.
+/// training needs at every step. `tokens` `[B, N, D]` are those of `features` that belong to the `classifier`, `labels`
+/// `[B, C]` (0/1); result `[B, C, h, w]`, without gradients.
 pub fn patch_cam(
     classifier: &Classifier,
-    tokens: Tensor<3>,
-    [rows, columns]: [usize; 2],
+    tokens: &Tensor<3>,
+    features: &Features,
     labels: Tensor<2>,
+    affinity: Option<&Affinity>,
 ) -> Tensor<4> {
-    let scores = classifier.score_patches(tokens.detach()).detach().clamp_min(0.0);
-    let [batch, classes, _] = scores.dims();
-    valid_cam(min_max_normalise(scores.reshape([batch, classes, rows, columns])), labels)
+    let scores = classifier.score_patches(tokens.clone().detach()).detach();
+    let maps = spread(scores, features, affinity).clamp_min(0.0);
+    valid_cam(min_max_normalise(on_grid(maps, features.grid)), labels)
 }
 
 /// Crop boxes `[top, bottom, left, right]` in pixels, on the grid of patches: every patch that shows a part of the

@@ -5,9 +5,6 @@
 //! position embedding is resampled to the input's grid with the class position kept apart (DALNet section 4.1:
 //! bilinear; ToCo `model/backbone/vit.py`: bicubic).
 
-mod block;
-
-use block::{Block, BlockConfig};
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -15,8 +12,7 @@ use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 
 use crate::resize::{Kernel, Resize};
-
-pub use block::Activation;
+use crate::transformer::{Activation, Block, BlockConfig};
 
 /// Shape of a Vision Transformer.
 #[derive(Config, Debug, PartialEq)]
@@ -152,20 +148,28 @@ pub struct Features {
     pub block_tokens: Tensor<3>,
     /// Rows and columns of the patch grid.
     pub grid: [usize; 2],
+    /// How much each patch (row) attends to each other one, mean over heads and the tapped blocks, `[B, N, N]` with rows
+    /// that sum to 1 and without gradients; `None` when no block's attention was tapped.
+    pub affinity: Option<Tensor<3>>,
+}
+
+/// What the encoder shows of its inside; blocks count from 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Taps<'a> {
+    /// The block whose tokens feed the auxiliary classifier: 9 is the paper's 10th.
+    pub block: usize,
+    /// The blocks whose attention is averaged; none is the fastest.
+    pub attention: &'a [usize],
 }
 
 impl Encoder {
     /// Encodes `images` `[B, 3, H, W]`, normalised as the weights expect. `H` and `W` are floored to whole patches.
-    /// `tapped_block` counts from 0: the paper's 10th block is 9.
     ///
     /// # Panics
-    /// If a side is smaller than a patch, or the tapped block does not exist.
-    pub fn forward(&self, images: Tensor<4>, tapped_block: usize) -> Features {
-        assert!(
-            tapped_block < self.blocks.len(),
-            "tapped block {tapped_block} of an encoder with {} blocks",
-            self.blocks.len()
-        );
+    /// If a side is smaller than a patch, or a tapped block does not exist.
+    pub fn forward(&self, images: Tensor<4>, taps: Taps<'_>) -> Features {
+        let last = taps.attention.iter().fold(taps.block, |last, block| last.max(*block));
+        assert!(last < self.blocks.len(), "tapped block {last} of an encoder with {} blocks", self.blocks.len());
         let patches = self.patch_embed.proj.forward(images);
         let [batch, dim, rows, columns] = patches.dims();
         assert!(rows > 0 && columns > 0, "the picture is smaller than one patch");
@@ -175,10 +179,17 @@ impl Encoder {
         if let Some(norm) = &self.norm_pre {
             tokens = norm.forward(tokens);
         }
-        let mut block_tokens = None;
+        let (mut block_tokens, mut attention) = (None, None);
         for (index, block) in self.blocks.iter().enumerate() {
-            tokens = block.forward(tokens);
-            if index == tapped_block {
+            if taps.attention.contains(&index) {
+                let (attended, weights) = block.attend(tokens, None);
+                let weights = weights.detach().mean_dim(1).squeeze_dim::<3>(1);
+                attention = Some(attention.map_or(weights.clone(), |sum: Tensor<3>| sum + weights));
+                tokens = attended;
+            } else {
+                tokens = block.forward(tokens, None);
+            }
+            if index == taps.block {
                 block_tokens = Some(tokens.clone().narrow(1, 1, rows * columns));
             }
         }
@@ -188,7 +199,13 @@ impl Encoder {
             patch_tokens: tokens.narrow(1, 1, rows * columns),
             block_tokens: block_tokens.expect("the tapped block was checked to exist"),
             grid: [rows, columns],
+            affinity: attention.map(between_patches),
         }
+    }
+
+    /// Number of blocks.
+    pub fn depth(&self) -> usize {
+        self.blocks.len()
     }
 
     /// Side of a patch in pixels.
@@ -210,4 +227,11 @@ impl Encoder {
         let grid = grid.reshape([1, dim, rows * columns]).swap_dims(1, 2);
         Tensor::cat(vec![class_position, grid], 1)
     }
+}
+
+/// Attention `[B, 1 + N, 1 + N]` (any positive multiple of it) without the class token, rows summing to 1: `[B, N, N]`.
+fn between_patches(attention: Tensor<3>) -> Tensor<3> {
+    let [_, count, _] = attention.dims();
+    let patches = attention.narrow(1, 1, count - 1).narrow(2, 1, count - 1);
+    patches.clone() / patches.sum_dim(2)
 }

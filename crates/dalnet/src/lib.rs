@@ -6,14 +6,28 @@
 //! Shapes in this crate's documentation: `B` pictures, `C` classes without background, `D` the encoder's width,
 //! `h × w` the grid of patch tokens, `N = h·w`, `H × W` pixels.
 
+pub mod affinity;
+pub mod alignment;
 pub mod cam;
 pub mod classifier;
+pub mod cosine;
 pub mod encoder;
+<<<<<<< HEAD
+pub mod energy;
+pub mod head;
+pub mod lattice;
+=======
+pub mod head;
+>>>>>>> align
 pub mod model;
+pub mod object_mask;
+pub mod objective;
 pub mod patch_contrast;
 pub mod pseudo_label;
 pub mod refine;
 pub mod resize;
+pub mod similarity;
+pub mod transformer;
 
-pub use encoder::{Encoder, EncoderConfig, Features};
+pub use encoder::{Encoder, EncoderConfig, Features, Taps};
 pub use model::{DalNet, DalNetConfig, Outputs};

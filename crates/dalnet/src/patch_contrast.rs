@@ -6,21 +6,16 @@
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::cam::IGNORE;
-
-/// Smallest norm that a token is divided by.
-const NORM_EPSILON: f64 = 1e-8;
+use crate::cosine::unit;
 
 /// `½(1 - Σ|cos|/(pairs + 1))` over pairs of tokens with the same label, plus `½Σ|cos|/(pairs + 1)` over pairs with
 /// different labels; both sums over the whole batch. Pairs with an [`IGNORE`]d token, and a token with itself, do not
 /// count. `tokens` `[B, N, D]`, `labels` `[B, N]` as of [`cam_to_label`](crate::cam::cam_to_label); result `[1]`, 0 to 1.
 ///
-/// As in ToCo (PyTorch's `normalize`), a token is divided by `max(‖token‖, 1e-8)`: the cosine of longer tokens does not
-/// depend on their length, and an all-zero one has cosine and gradient 0.
+/// An all-zero token has cosine and gradient 0.
 pub fn patch_token_contrast(tokens: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
-    let squares = tokens.clone().powi_scalar(2).sum_dim(2);
-    // Clamped before the root, whose gradient at 0 is infinite and would turn into NaN behind a clamp.
-    let unit = tokens / squares.clamp_min(NORM_EPSILON.powi(2)).sqrt();
-    let similarity = unit.clone().matmul(unit.transpose()).abs();
+    let directions = unit(tokens);
+    let similarity = directions.clone().matmul(directions.transpose()).abs();
     let (same, different) = affinity(labels);
     let mean = |mask: Tensor<3, Bool>| {
         let mask = mask.float();

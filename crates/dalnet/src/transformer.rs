@@ -1,4 +1,5 @@
-//! One transformer block: attention and MLP, each behind a layer norm and around a residual.
+//! One transformer block: attention and MLP, each behind a layer norm and around a residual. The image encoder and
+//! CLIP's text encoder are stacks of it.
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
@@ -25,17 +26,26 @@ impl Activation {
     }
 }
 
-pub(super) struct BlockConfig {
-    pub(super) dim: usize,
-    pub(super) heads: usize,
-    pub(super) hidden: usize,
-    pub(super) norm_epsilon: f64,
-    pub(super) activation: Activation,
-    pub(super) layer_scale: bool,
+/// Shape of a block.
+#[derive(Debug, Clone, Copy)]
+pub struct BlockConfig {
+    /// Width of a token, `D`.
+    pub dim: usize,
+    /// Number of attention heads; divides `dim`.
+    pub heads: usize,
+    /// Width of the MLP's hidden layer.
+    pub hidden: usize,
+    /// Epsilon of both layer norms.
+    pub norm_epsilon: f64,
+    /// Non-linearity of the MLP.
+    pub activation: Activation,
+    /// Learnt scale of each residual branch (DINOv2).
+    pub layer_scale: bool,
 }
 
 impl BlockConfig {
-    pub(super) fn init(&self, device: &Device) -> Block {
+    /// A block with random weights.
+    pub fn init(&self, device: &Device) -> Block {
         let norm = || LayerNormConfig::new(self.dim).with_epsilon(self.norm_epsilon).init(device);
         // DINOv2 starts its residual branches near the identity.
         let scale = || {
@@ -62,7 +72,7 @@ impl BlockConfig {
 
 /// `x + ls1(attn(norm1(x)))`, then `x + ls2(mlp(norm2(x)))`.
 #[derive(Module, Debug)]
-pub(super) struct Block {
+pub struct Block {
     norm1: LayerNorm,
     attn: Attention,
     ls1: Option<LayerScale>,
@@ -72,12 +82,18 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// `tokens` and result: `[B, 1 + N, D]`.
-    pub(super) fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let branch = self.attn.forward(self.norm1.forward(tokens.clone()));
+    /// `tokens` and result `[B, T, D]`. `mask` `[T, T]` is added to the attention's logits: 0, or -∞ where a token
+    /// (row) must not see another (column).
+    pub fn forward(&self, tokens: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
+        self.attend(tokens, mask).0
+    }
+
+    /// As [`Self::forward`], with the attention weights `[B, heads, T, T]`; each row sums to 1.
+    pub fn attend(&self, tokens: Tensor<3>, mask: Option<Tensor<2>>) -> (Tensor<3>, Tensor<4>) {
+        let (branch, weights) = self.attn.forward(self.norm1.forward(tokens.clone()), mask);
         let tokens = tokens + scaled(&self.ls1, branch);
         let branch = self.mlp.forward(self.norm2.forward(tokens.clone()));
-        tokens + scaled(&self.ls2, branch)
+        (tokens + scaled(&self.ls2, branch), weights)
     }
 }
 
@@ -101,15 +117,20 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+    fn forward(&self, tokens: Tensor<3>, mask: Option<Tensor<2>>) -> (Tensor<3>, Tensor<4>) {
         let [batch, count, dim] = tokens.dims();
         let width = dim / self.heads;
         let qkv = self.qkv.forward(tokens).reshape([batch, count, 3, self.heads, width]).permute([2, 0, 3, 1, 4]);
         let part = |index: usize| qkv.clone().narrow(0, index, 1).squeeze_dim::<4>(0);
         let query = part(0) * (width as f64).powf(-0.5);
-        let weights = softmax(query.matmul(part(1).transpose()), 3);
-        let mixed = weights.matmul(part(2));
-        self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, count, dim]))
+        let logits = query.matmul(part(1).transpose());
+        let logits = match mask {
+            Some(mask) => logits + mask.unsqueeze(),
+            None => logits,
+        };
+        let weights = softmax(logits, 3);
+        let mixed = weights.clone().matmul(part(2));
+        (self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, count, dim])), weights)
     }
 }
 
