@@ -9,9 +9,14 @@ from pathlib import Path
 from affinity import make_affinity_fixture
 from alignment import make_alignment_fixture
 from cam import make_cam_fixture
+from energy import make_energy_fixture
 from head import make_head_fixture
 from patch_contrast import make_patch_contrast_fixture
+from refine import make_pseudo_label_fixture, make_refine_fixture
 from resize import make_resize_fixture
+from text import SHAPES as TEXT_SHAPES
+from text import make_text_fixture
+from bpe import make_tokens_fixture
 from vit import SHAPES, make_layout_fixture, make_real_fixture
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
@@ -26,11 +31,17 @@ def main() -> None:
     make_cam_fixture(FIXTURES / "cam.safetensors")
     make_affinity_fixture(FIXTURES / "affinity.safetensors")
     make_patch_contrast_fixture(FIXTURES / "patch_contrast.safetensors")
+    make_energy_fixture(FIXTURES / "energy.safetensors")
+    make_refine_fixture(FIXTURES / "refine.safetensors")
+    make_pseudo_label_fixture(FIXTURES / "pseudo_label.safetensors")
+    for seed, layout in enumerate(TEXT_SHAPES):
+        make_text_fixture(layout, 300 + seed, FIXTURES / f"text_{layout}.safetensors")
+    make_tokens_fixture(FIXTURES / "clip_tokens.json")
     make_alignment_fixture(FIXTURES / "alignment.safetensors")
     make_head_fixture(FIXTURES / "head.safetensors")
     if len(sys.argv) > 1:
         make_real_fixture(Path(sys.argv[1]) / VIT_TINY, FIXTURES / "vit_tiny.safetensors")
-    for path in sorted(FIXTURES.glob("*.safetensors")):
+    for path in sorted(FIXTURES.iterdir()):
         print(f"{path.name:40} {path.stat().st_size:8} bytes")
 
 

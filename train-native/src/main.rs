@@ -1,6 +1,7 @@
 //! `train-native`: train, evaluate and run DALNet.
 
 mod device;
+mod embed;
 mod evaluate;
 mod export;
 mod files;
@@ -33,6 +34,8 @@ enum Command {
     Train(train::Options),
     /// Score the CAMs of a model against masks.
     Eval(evaluate::Options),
+    /// Make the text embeddings of a list of classes.
+    Embed(embed::Options),
     /// Turn pictures into masks and overlays.
     Segment(segment::Options),
     /// Write the files of a model that pages load.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(options) => train::run(&options),
         Command::Eval(options) => evaluate::run(&options),
+        Command::Embed(options) => embed::run(&options),
         Command::Segment(options) => segment::run(&options),
         Command::Export(options) => export::run(&options),
     };

@@ -6,6 +6,8 @@ use std::{fmt, io};
 use safetensors::{Dtype, SafeTensorError};
 use thiserror::Error;
 
+use crate::weights::Tensors;
+
 /// Why a model or a checkpoint could not be read or written.
 #[derive(Debug, Error)]
 pub enum ModelError {
@@ -114,10 +116,10 @@ pub enum WeightsError {
         dtype: String,
     },
     /// The names belong to no layout that is known here.
-    #[error(
-        "the tensors' names belong to no known layout (timm, HuggingFace, OpenAI CLIP, DINOv2); the first are: {first}"
-    )]
+    #[error("the tensors' names belong to no known layout ({known}); the first are: {first}")]
     UnknownLayout {
+        /// The layouts that are known.
+        known: &'static str,
         /// A few of the names.
         first: String,
     },
@@ -135,6 +137,11 @@ pub enum WeightsError {
 }
 
 impl WeightsError {
+    pub(crate) fn unknown_layout(known: &'static str, tensors: &Tensors) -> Self {
+        let first = tensors.keys().take(5).cloned().collect::<Vec<_>>().join(", ");
+        Self::UnknownLayout { known, first }
+    }
+
     /// Says which file the error is about.
     pub fn within(self, path: &Path) -> Self {
         Self::In { path: path.to_path_buf(), source: Box::new(self) }

@@ -3,13 +3,17 @@
 //! Sources of the names: timm `vision_transformer.py` (also DeiT), HuggingFace transformers `modeling_vit.py`, OpenAI
 //! CLIP `model.py` (`VisionTransformer`), DINOv2 `vision_transformer.py`.
 
-use std::collections::BTreeMap;
+mod rename;
+mod text;
 
-use burn::tensor::TensorData;
 use dalnet::EncoderConfig;
 
-use crate::error::{Mismatch, WeightsError};
+pub use text::import_text_encoder;
+
+use crate::error::WeightsError;
 use crate::weights::Tensors;
+use rename::Change::{Keep, Part, Rank3};
+use rename::{Rule, rename};
 
 /// A family of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,19 +27,6 @@ pub enum Layout {
     /// DINOv2 as Meta published it: timm's names with layer scale and a mask token.
     Dinov2,
 }
-
-/// Their name (`#` is the number of the block), our name, and what happens to the values.
-type Rule = (&'static str, &'static str, Change);
-
-#[derive(Debug, Clone, Copy)]
-enum Change {
-    Keep,
-    /// Leading axes of length 1 are added: `[D]` or `[1+N, D]` to `[1, ·, D]`.
-    Rank3,
-    /// One of the tensors that are joined along the first axis, in the order of the table.
-    Part,
-}
-use Change::{Keep, Part, Rank3};
 
 #[rustfmt::skip]
 const TIMM: &[Rule] = &[
@@ -182,86 +173,19 @@ impl Layout {
 /// An encoder's tensors under our names, ready for [`load_strict`](crate::load_strict), from a file of any known layout.
 ///
 /// # Errors
-/// An unknown layout; [`Mismatch`] in the file's own names when it lacks a tensor that an encoder of this `config`
-/// needs, or holds one that it has no use for; query, key and value of different shapes. Shapes are compared with the
-/// model's when it is loaded.
+/// An unknown layout; [`Mismatch`](crate::Mismatch) in the file's own names when it lacks a tensor that an encoder of
+/// this `config` needs, or holds one that it has no use for; query, key and value of different shapes. Shapes are
+/// compared with the model's when it is loaded.
 pub fn import_encoder(tensors: Tensors, config: &EncoderConfig) -> Result<Tensors, WeightsError> {
-    let layout = Layout::detect(tensors.keys().map(String::as_str)).ok_or_else(|| WeightsError::UnknownLayout {
-        first: tensors.keys().take(5).cloned().collect::<Vec<_>>().join(", "),
-    })?;
+    let layout = Layout::detect(tensors.keys().map(String::as_str))
+        .ok_or_else(|| WeightsError::unknown_layout("timm, HuggingFace, OpenAI CLIP, DINOv2", &tensors))?;
     let prefix = layout.prefix(tensors.keys().map(String::as_str));
-    let unneeded = layout.unneeded(prefix);
-    let mut tensors = tensors;
-    tensors.retain(|name, _| !unneeded.iter().any(|entry| matches_entry(name, entry)));
-
-    let mut mismatch = Mismatch::default();
-    let mut imported = Tensors::new();
-    let mut parts: BTreeMap<String, Vec<TensorData>> = BTreeMap::new();
-    for (theirs, ours, change) in expand(layout.rules(), config) {
-        let theirs = format!("{prefix}{theirs}");
-        let Some(data) = tensors.remove(&theirs) else {
-            mismatch.missing.push((theirs, Vec::new()));
-            continue;
-        };
-        match change {
-            Keep => drop(imported.insert(ours, data)),
-            Rank3 => drop(imported.insert(ours, to_rank_3(data))),
-            Part => parts.entry(ours).or_default().push(data),
-        }
-    }
-    mismatch.unexpected = tensors.into_iter().map(|(name, data)| (name, data.shape().to_vec())).collect();
-    mismatch.into_result()?;
-    for (name, parts) in parts {
-        let joined = join(&name, &parts)?;
-        imported.insert(name, joined);
-    }
-    Ok(imported)
-}
-
-/// Whether `name` is the whole name `entry`, or begins with it when it ends in a dot.
-fn matches_entry(name: &str, entry: &str) -> bool {
-    if entry.ends_with('.') { name.starts_with(entry) } else { name == entry }
-}
-
-/// The rules that hold for this configuration, with the numbers of its blocks filled in.
-fn expand(rules: &[Rule], config: &EncoderConfig) -> Vec<(String, String, Change)> {
-    let mut expanded = Vec::new();
-    for &(theirs, ours, change) in rules {
-        let exists = match ours {
-            "patch_embed.proj.bias" => config.patch_bias,
-            "norm_pre.weight" | "norm_pre.bias" => config.pre_norm,
-            "blocks.#.ls1.gamma" | "blocks.#.ls2.gamma" => config.layer_scale,
-            _ => true,
-        };
-        let copies = match (exists, ours.contains('#')) {
-            (false, _) => 0,
-            (true, true) => config.depth,
-            (true, false) => 1,
-        };
-        for block in 0..copies {
-            let number = block.to_string();
-            expanded.push((theirs.replace('#', &number), ours.replace('#', &number), change));
-        }
-    }
-    expanded
-}
-
-fn to_rank_3(data: TensorData) -> TensorData {
-    let (bytes, shape, dtype) = data.into_parts();
-    let mut axes = shape.to_vec();
-    while axes.len() < 3 {
-        axes.insert(0, 1);
-    }
-    TensorData::from_bytes(bytes, axes, dtype)
-}
-
-fn join(name: &str, parts: &[TensorData]) -> Result<TensorData, WeightsError> {
-    let mut shape = parts[0].shape().to_vec();
-    if shape.is_empty() || parts.iter().any(|part| part.shape() != parts[0].shape()) {
-        let shapes = parts.iter().map(|part| format!("{:?}", part.shape().to_vec())).collect::<Vec<_>>().join(", ");
-        return Err(WeightsError::UnequalParts { name: name.to_owned(), shapes });
-    }
-    shape[0] *= parts.len();
-    let values = parts.iter().flat_map(|part| part.iter::<f32>()).collect::<Vec<_>>();
-    Ok(TensorData::new(values, shape))
+    let exists = |ours: &str| match ours {
+        "patch_embed.proj.bias" => config.patch_bias,
+        "norm_pre.weight" | "norm_pre.bias" => config.pre_norm,
+        "blocks.#.ls1.gamma" | "blocks.#.ls2.gamma" => config.layer_scale,
+        _ => true,
+    };
+    let rules = layout.rules().iter().filter(|(_, ours, _)| exists(ours));
+    rename(tensors, prefix, layout.unneeded(prefix), rules, config.depth)
 }

@@ -140,7 +140,7 @@ impl ModuleVisitor for Collector {
 }
 
 /// The transpose of a matrix, on the host: loading then needs no work on the device.
-fn transpose(matrix: &TensorData) -> TensorData {
+pub(crate) fn transpose(matrix: &TensorData) -> TensorData {
     let (rows, columns) = (matrix.shape()[0], matrix.shape()[1]);
     let values: Vec<f32> = matrix.iter().collect();
     let turned = (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns).copied()).collect();

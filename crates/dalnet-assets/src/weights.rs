@@ -27,7 +27,11 @@ pub enum Precision {
     F16,
 }
 
-/// Reads a safetensors file from memory; f16 and bf16 are widened to f32.
+/// Integers that published CLIPs store beside their weights, and that their shapes tell as well.
+const NO_WEIGHTS: [&str; 4] = ["position_ids", "context_length", "input_resolution", "vocab_size"];
+
+/// Reads a safetensors file from memory; f16 and bf16 are widened to f32. Integers that are known to be no weights
+/// (`…position_ids` and three more of CLIP's) are left out.
 ///
 /// # Errors
 /// Bytes that are not a whole safetensors file; a tensor of another type than these three.
@@ -35,6 +39,10 @@ pub fn read_safetensors(bytes: &[u8]) -> Result<(Tensors, Metadata), WeightsErro
     let file = SafeTensors::deserialize(bytes)?;
     let mut tensors = Tensors::new();
     for (name, view) in file.iter() {
+        let is_integer = matches!(view.dtype(), Dtype::I64 | Dtype::I32);
+        if is_integer && name.rsplit('.').next().is_some_and(|last| NO_WEIGHTS.contains(&last)) {
+            continue;
+        }
         let values = widen(view.dtype(), view.data())
             .ok_or_else(|| WeightsError::Type { name: name.to_owned(), dtype: view.dtype() })?;
         tensors.insert(name.to_owned(), TensorData::new(values, view.shape().to_vec()));

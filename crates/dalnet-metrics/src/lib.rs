@@ -1,12 +1,14 @@
 //! Scores of segmentations and classifications: confusion matrix and mIoU, CAMs over a grid of background thresholds,
-//! average precision. Plain Rust, no tensors.
+//! average precision, nearest texts. Plain Rust, no tensors.
 
 mod average_precision;
 mod confusion;
 mod error;
+mod nearest;
 mod sweep;
 
 pub use average_precision::{average_precision, mean_average_precision};
 pub use confusion::{ConfusionMatrix, IGNORE};
 pub use error::MetricError;
+pub use nearest::NearestText;
 pub use sweep::ThresholdSweep;

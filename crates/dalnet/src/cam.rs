@@ -160,7 +160,9 @@ pub(crate) fn outside_of(boxes: &[[usize; 4]], [height, width]: [usize; 2], devi
     let mut outside = vec![1_i32; boxes.len() * height * width];
     for (plane, [top, bottom, left, right]) in outside.chunks_exact_mut(height * width).zip(boxes) {
         for row in plane.chunks_exact_mut(width).take((*bottom).min(height)).skip(*top) {
-            row[(*left).min(width)..(*right).min(width)].fill(0);
+            if let Some(inside) = row.get_mut(*left..(*right).min(width)) {
+                inside.fill(0);
+            }
         }
     }
     Tensor::from_data(TensorData::new(outside, [boxes.len(), height, width]), device)

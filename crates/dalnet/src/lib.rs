@@ -12,10 +12,19 @@ pub mod cam;
 pub mod classifier;
 pub mod cosine;
 pub mod encoder;
+<<<<<<< HEAD
+pub mod energy;
 pub mod head;
+pub mod lattice;
+=======
+pub mod head;
+>>>>>>> align
 pub mod model;
 pub mod object_mask;
+pub mod objective;
 pub mod patch_contrast;
+pub mod pseudo_label;
+pub mod refine;
 pub mod resize;
 pub mod similarity;
 pub mod transformer;

@@ -1,11 +1,13 @@
-//! The network: encoder, classifier, auxiliary classifier.
+//! The network: encoder, classifiers, segmentation head, alignment with texts.
 
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use crate::alignment::{Alignment, AlignmentConfig};
 use crate::classifier::Classifier;
 use crate::encoder::{Encoder, EncoderConfig, Features, Taps};
+use crate::head::{HeadConfig, SegmentationHead};
 
 /// Shape of the network.
 #[derive(Config, Debug, PartialEq)]
@@ -17,6 +19,12 @@ pub struct DalNetConfig {
     /// Block, counted from 0, whose raw output feeds the auxiliary classifier; 9 is the paper's 10th.
     #[config(default = 9)]
     pub auxiliary_block: usize,
+    /// The segmentation head, if there is one.
+    #[config(default = "None")]
+    pub head: Option<HeadConfig>,
+    /// The space shared with the class texts, if there is one.
+    #[config(default = "None")]
+    pub alignment: Option<AlignmentConfig>,
 }
 
 impl DalNetConfig {
@@ -26,6 +34,8 @@ impl DalNetConfig {
             encoder: self.encoder.init(device),
             classifier: Classifier::new(self.encoder.dim, self.classes, device),
             auxiliary_classifier: Classifier::new(self.encoder.dim, self.classes, device),
+            head: self.head.as_ref().map(|head| head.init(self.encoder.dim, self.classes, device)),
+            alignment: self.alignment.as_ref().map(|space| space.init(self.encoder.dim, self.classes, device)),
             auxiliary_block: self.auxiliary_block,
         }
     }
@@ -40,6 +50,10 @@ pub struct DalNet {
     pub classifier: Classifier,
     /// Classifies the patch tokens of an intermediate block.
     pub auxiliary_classifier: Classifier,
+    /// Labels the final patch tokens.
+    pub head: Option<SegmentationHead>,
+    /// Compares tokens with texts.
+    pub alignment: Option<Alignment>,
     auxiliary_block: usize,
 }
 

@@ -1,11 +1,14 @@
 //! What a run shows and writes down: a bar with the losses, `metrics.jsonl`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use dalnet::alignment::collapse::Separation;
+use dalnet::objective::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -14,6 +17,8 @@ use crate::evaluate::Report;
 
 /// Most steps between lines where there is no terminal, and between entries of `metrics.jsonl`.
 const LOG_EVERY: usize = 20;
+/// Steps after which an alignment that separates nothing is worth a warning.
+const SETTLED: usize = 100;
 
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -22,7 +27,8 @@ pub(super) struct Progress {
     total: usize,
     since: Instant,
     steps: usize,
-    losses: Losses,
+    /// Sum and number of each loss.
+    losses: BTreeMap<Term, (f64, usize)>,
     wait: Duration,
 }
 
@@ -39,45 +45,61 @@ impl Progress {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}").context("the bar's template")?;
         let bar = ProgressBar::new(total as u64).with_position(done as u64).with_style(style);
         let now = Instant::now();
-        Ok(Self { bar, metrics, batch, total, since: now, steps: 0, losses: Losses::default(), wait: Duration::ZERO })
+        Ok(Self { bar, metrics, batch, total, since: now, steps: 0, losses: BTreeMap::new(), wait: Duration::ZERO })
     }
 
     /// Counts a finished step.
     pub(super) fn step(&mut self, losses: &Losses, wait: Duration) {
-        self.losses.add(losses, 1.0);
+        for (term, loss) in losses {
+            let (sum, count) = self.losses.entry(*term).or_default();
+            *sum += loss;
+            *count += 1;
+        }
         self.wait += wait;
         self.steps += 1;
         self.bar.inc(1);
     }
 
+    /// Whether [`Self::log`] will write after the next step.
+    pub(super) fn is_due(&self, due: bool) -> bool {
+        due || self.steps + 1 >= LOG_EVERY
+    }
+
     /// Shows and writes the mean of the steps since the last time, after [`LOG_EVERY`] of them or when `due`: before a
     /// checkpoint, so that a resumed run writes the same entries as an unbroken one.
-    pub(super) fn log(&mut self, done: usize, rate: f64, due: bool) -> Result<()> {
+    pub(super) fn log(&mut self, done: usize, rate: f64, separation: Option<Separation>, due: bool) -> Result<()> {
         if self.steps < LOG_EVERY && !due {
             return Ok(());
         }
         let elapsed = self.since.elapsed().as_secs_f64();
-        let mut mean = Losses::default();
-        mean.add(&self.losses, 1.0 / self.steps as f64);
+        let mean = self.losses.iter().map(|(term, (sum, count))| (*term, sum / *count as f64)).collect::<Losses>();
+        let named = mean.iter().map(|(term, loss)| format!("{term} {loss:.4}")).collect::<Vec<_>>().join("  ");
+        let separate = separation.map_or(String::new(), |separation| {
+            let Separation { texts, class_token_gap, patch_gap } = separation;
+            format!("  texts {texts:.3}, gap {class_token_gap:.2}, of patches {patch_gap:.2}")
+        });
         let pictures_per_second = (self.steps * self.batch) as f64 / elapsed;
         let seconds_left = (self.total - done) as f64 * elapsed / self.steps as f64;
         let waited = self.wait.as_secs_f64() / elapsed;
         let line = format!(
-            "{} rate {rate:.2e}  {pictures_per_second:.1} pictures/s, data wait {:.0} %, {} left",
-            mean.named().map(|(name, loss)| format!("{name} {loss:.4}")).join("  "),
+            "{named}{separate}  rate {rate:.2e}  {pictures_per_second:.1} pictures/s, data wait {:.0} %, {} left",
             100.0 * waited,
             clock(seconds_left)
         );
         self.write(&json!({
             "iteration": done, "losses": mean, "learning_rate": rate,
-            "pictures_per_second": pictures_per_second, "data_wait": waited,
+            "pictures_per_second": pictures_per_second, "data_wait": waited, "alignment": separation,
         }))?;
         if std::io::stderr().is_terminal() {
             self.bar.set_message(line);
         } else {
             self.say(&format!("{done}/{}  {line}", self.total));
         }
-        (self.since, self.steps, self.losses, self.wait) = (Instant::now(), 0, Losses::default(), Duration::ZERO);
+        // A young space separates nothing yet.
+        if let Some(why) = separation.filter(|_| done >= SETTLED).and_then(|separation| separation.collapse()) {
+            self.say(&format!("warning at iteration {done}: {why}"));
+        }
+        (self.since, self.steps, self.losses, self.wait) = (Instant::now(), 0, BTreeMap::new(), Duration::ZERO);
         Ok(())
     }
 

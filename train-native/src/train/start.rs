@@ -3,17 +3,26 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
+use dalnet::alignment::AlignmentConfig;
+use dalnet::objective::Term;
 use dalnet::{DalNet, DalNetConfig, EncoderConfig};
 use dalnet_assets::{
-    Checkpoint, Checkpoints, Input, Map, ModelSpec, import_encoder, load_strict, read_safetensors_file, tensors_of,
+    Checkpoint, Checkpoints, Input, Map, ModelSpec, Tensors, import_encoder, load_strict, read_safetensors_file,
+    tensors_of,
 };
 use dalnet_data::Normalisation;
 
 use super::Options;
+use super::text::class_texts;
 
 /// Longer side at which pictures are shown to the network after training, in pixels.
 const LONG_SIDE: usize = 352;
+
+/// What the names of the encoder's parameters begin with.
+const ENCODER: &str = "encoder.";
+/// Name of the text embeddings among the parameters.
+const TEXTS: &str = "alignment.text";
 
 /// The state that training goes on from.
 pub(super) struct Start {
@@ -38,15 +47,24 @@ pub(super) fn open(options: &Options, checkpoints: &Checkpoints, device: &Device
 
 fn fresh(options: &Options, device: &Device) -> Result<Start> {
     let classes = options.data.classes();
-    let architecture = DalNetConfig::new(EncoderConfig::vit_tiny_16().with_norm_epsilon(1e-12), classes.len());
+    let encoder = EncoderConfig::vit_tiny_16().with_norm_epsilon(1e-12);
+    let recipe = options.recipe(encoder.depth)?;
+    let counts = |terms: [Term; 2]| terms.iter().any(|term| recipe.objective.terms.contains_key(term));
+    let text = counts([Term::Im, Term::Ex]).then(|| class_texts(options.text.as_deref(), &classes)).transpose()?;
+    let alignment = text.as_ref().map(|text| {
+        AlignmentConfig::new(text.shape()[1]).with_shared_dim(recipe.shared_dim).with_text_side(recipe.text_side)
+    });
+    let head = counts([Term::Seg, Term::Reg]).then_some(recipe.head);
+    let architecture = DalNetConfig::new(encoder, classes.len()).with_head(head).with_alignment(alignment);
     device.seed(options.seed);
-    let random = architecture.init(device);
+    let mut random = architecture.init(device);
+    if let Some(text) = text {
+        let text = Tensor::from_data(text, device);
+        random.alignment = random.alignment.map(|alignment| alignment.with_text(text));
+    }
     let mut tensors = tensors_of(&random);
     if let Some(path) = &options.weights {
-        let (pretrained, _) = read_safetensors_file(path)?;
-        let encoder = import_encoder(pretrained, &architecture.encoder)
-            .with_context(|| format!("{} is not a ViT-Ti/16 encoder", path.display()))?;
-        tensors.extend(encoder.into_iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor)));
+        pretrained(path, &architecture, &mut tensors)?;
     }
     let model = load_strict(random, tensors)?;
     let normalisation = dalnet_assets::Normalisation { mean: Normalisation::HALF.mean, std: Normalisation::HALF.std };
@@ -59,6 +77,28 @@ fn fresh(options: &Options, device: &Device) -> Result<Start> {
         class_threshold: 0.5,
     };
     Ok(Start { iteration: 0, model, spec, optimizer: None })
+}
+
+/// Replaces random `tensors` by those of a file: of an encoder, or of a whole network whose other parts are taken as far
+/// as they have the same name and shape.
+fn pretrained(path: &Path, architecture: &DalNetConfig, tensors: &mut Tensors) -> Result<()> {
+    let (mut pretrained, _) = read_safetensors_file(path)?;
+    if !pretrained.keys().any(|name| name.starts_with(ENCODER)) {
+        let encoder = import_encoder(pretrained, &architecture.encoder)
+            .with_context(|| format!("{} is not a ViT-Ti/16 encoder", path.display()))?;
+        pretrained = encoder.into_iter().map(|(name, tensor)| (format!("{ENCODER}{name}"), tensor)).collect();
+    }
+    for (name, tensor) in tensors {
+        match pretrained.remove(name).filter(|found| found.shape() == tensor.shape()) {
+            // The texts are those that were asked for.
+            Some(found) if name != TEXTS => *tensor = found,
+            None if name.starts_with(ENCODER) => {
+                bail!("{}: {name} is missing or of another shape; give weights of a ViT-Ti/16", path.display())
+            }
+            _ => (),
+        }
+    }
+    Ok(())
 }
 
 fn resume(options: &Options, folder: &Path, device: &Device) -> Result<Start> {

@@ -1,149 +1,165 @@
 //! One training step: forward, losses, backward, update.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::thread;
 
 use anyhow::{Result, bail};
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, MultiGradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
-use dalnet::cam::{Thresholds, boxes_on_grid, cam_to_label, patch_cam};
-use dalnet::classifier::multilabel_soft_margin;
-use dalnet::patch_contrast::patch_token_contrast;
-use dalnet::{DalNet, Outputs};
-use dalnet_data::Batch;
-use serde::Serialize;
+use dalnet::DalNet;
+use dalnet::alignment::collapse::Separation;
+use dalnet::cam::multi_scale_cam;
+use dalnet::objective::{Pass, Term, View};
+use dalnet_data::{Batch, Normalisation};
 
+use super::recipe::Recipe;
 use super::schedule::Polynomial;
 
-/// The losses of a step by name (Eq. 7, as far as it is built).
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(crate) struct Losses {
-    /// `L_cls`, classification from the final tokens.
-    pub(crate) cls: f64,
-    /// `L_inter`, classification from the auxiliary block's tokens.
-    pub(crate) inter: f64,
-    /// `L_ptc`, patch-token contrast, without its weight.
-    pub(crate) ptc: f64,
-}
-
-/// Weight of `L_ptc` (Eq. 7, λ_p).
-const PTC_WEIGHT: f64 = 0.2;
-/// Background up to the first, ignored up to the second: labels that patch-token contrast learns from (ToCo, VOC).
-const PTC_LEVELS: Thresholds = Thresholds { background: 0.5, uncertain: Some((0.25, 0.7)) };
-
-impl Losses {
-    /// Every loss with its name.
-    pub(crate) fn named(&self) -> [(&'static str, f64); 3] {
-        [("cls", self.cls), ("inter", self.inter), ("ptc", self.ptc)]
-    }
-
-    /// Adds `share` of the losses of another batch, or of a part of this one.
-    pub(crate) fn add(&mut self, other: &Self, share: f64) {
-        self.cls += share * other.cls;
-        self.inter += share * other.inter;
-        self.ptc += share * other.ptc;
-    }
-}
+/// Mean losses of a batch by name, without their weights.
+pub(crate) type Losses = BTreeMap<Term, f64>;
 
 /// The network with its optimiser and learning rate.
 pub(crate) struct Trainer {
     pub(crate) model: DalNet,
     pub(crate) optimiser: ModuleOptimizer,
     schedule: Polynomial,
+    recipe: Recipe,
+    normalisation: Normalisation,
     replicas: Vec<Device>,
+}
+
+/// What a part of a batch gives.
+struct Part {
+    gradients: GradientsParams,
+    losses: Losses,
+    separation: Option<Separation>,
+    /// Of the batch.
+    share: f64,
 }
 
 impl Trainer {
     /// `replicas`: the devices (with autodiff) that share each batch; the model lives on the first. On the CPU a
     /// device named twice means two threads.
-    pub(crate) fn new(model: DalNet, schedule: Polynomial, weight_decay: f64, replicas: Vec<Device>) -> Self {
+    pub(crate) fn new(
+        model: DalNet,
+        recipe: Recipe,
+        schedule: Polynomial,
+        weight_decay: f64,
+        normalisation: Normalisation,
+        replicas: Vec<Device>,
+    ) -> Self {
         let optimiser = AdamWConfig::new().with_weight_decay(weight_decay as f32).with_epsilon(1e-8).init();
-        Self { model, optimiser, schedule, replicas }
+        Self { model, optimiser, schedule, recipe, normalisation, replicas }
     }
 
-    /// Trains on one batch and returns its losses. `step` counts from 0.
+    /// What is trained and how.
+    pub(crate) fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// A copy of the network with an autodiff graph of its own, and its device.
+    pub(super) fn fork(&self) -> (DalNet, Device) {
+        let device = self.replicas[0].clone();
+        (self.model.clone().fork(&device), device)
+    }
+
+    /// Trains on one batch and returns its losses and, when asked to `measure` it, whether the alignment still tells
+    /// the classes apart. `step` counts from 0.
     ///
     /// # Errors
     /// A loss that is not finite: the model is left as it was.
-    pub(crate) fn step(&mut self, step: usize, batch: &Batch) -> Result<Losses> {
-        let (gradients, losses) = self.gradients(batch)?;
-        for (name, value) in losses.named() {
-            if !value.is_finite() {
-                bail!(
-                    "loss {name} became {value} at iteration {step} on pictures {}; the last checkpoint is kept; \
-                     start a run with a lower --learning-rate and another --out",
-                    batch.ids.join(", ")
-                );
+    pub(crate) fn step(&mut self, step: usize, batch: &Batch, measure: bool) -> Result<(Losses, Option<Separation>)> {
+        let parts = self.parts(step, batch, measure)?;
+        let mut total = Losses::new();
+        let mut separation = None;
+        let mut grads = Vec::with_capacity(parts.len());
+        for (part, device) in parts.into_iter().zip(&self.replicas) {
+            for (term, loss) in part.losses {
+                *total.entry(term).or_default() += part.share * loss;
             }
+            // Parts see different pictures of one batch; one of them tells enough.
+            separation = separation.or(part.separation);
+            grads.push((part.gradients, device.clone()));
         }
+        if let Some((term, loss)) = total.iter().find(|(_, loss)| !loss.is_finite()) {
+            bail!(
+                "loss {term} became {loss} at iteration {step} on pictures {}; the last checkpoint is kept; \
+                 start a run with a lower --learning-rate and another --out",
+                batch.ids.join(", ")
+            );
+        }
+        let gradients = MultiGradientsParams { grads };
         self.model = self.optimiser.step_multi(self.schedule.rates(step), self.model.clone(), gradients);
-        Ok(losses)
+        Ok((total, separation))
     }
 
     /// Gradients of the mean loss over the batch; each replica works on an equal part.
-    fn gradients(&self, batch: &Batch) -> Result<(MultiGradientsParams, Losses)> {
+    fn parts(&self, step: usize, batch: &Batch, measure: bool) -> Result<Vec<Part>> {
         let pictures = batch.ids.len();
         let part = pictures.div_ceil(self.replicas.len());
         let parts = (0..pictures).step_by(part).map(|first| first..(first + part).min(pictures)).collect::<Vec<_>>();
         let results = thread::scope(|scope| {
-            let running = parts.iter().zip(&self.replicas).map(|(range, device)| {
-                let share = range.len() as f64 / pictures as f64;
-                scope.spawn(move || {
-                    let (gradients, losses) = backward(&self.model, batch, range.clone(), share, device);
-                    (gradients, losses, share)
-                })
+            let running = parts.iter().zip(&self.replicas).enumerate().map(|(index, (range, device))| {
+                scope.spawn(move || self.backward(step, batch, range.clone(), device, measure && index == 0))
             });
             // Collected first: a lazy iterator would run one part after another.
             let running = running.collect::<Vec<_>>();
             running.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
         });
-        let mut total = Losses::default();
-        let mut grads = Vec::with_capacity(results.len());
-        for (result, device) in results.into_iter().zip(&self.replicas) {
-            let Ok((gradients, losses, share)) = result else { bail!("a training thread panicked; see above") };
-            total.add(&losses, share);
-            grads.push((gradients, device.clone()));
-        }
-        Ok((MultiGradientsParams { grads }, total))
+        let joined = results.into_iter().collect::<Result<Vec<_>, _>>();
+        joined.or_else(|_| bail!("a training thread panicked; see above"))
     }
-}
 
-/// Forward and backward of some pictures of a batch, on one device.
-fn backward(
-    model: &DalNet,
-    batch: &Batch,
-    pictures: std::ops::Range<usize>,
-    share: f64,
-    device: &Device,
-) -> (GradientsParams, Losses) {
-    // A fork has leaves of its own: replicas must not meet in one autodiff graph.
-    let model = model.clone().fork(device);
-    let (images, labels) = tensors(batch, pictures.clone(), device);
-    let Outputs { features, logits, auxiliary_logits } = model.forward(images, &[]);
-    let cls = multilabel_soft_margin(logits, labels.clone());
-    let inter = multilabel_soft_margin(auxiliary_logits, labels.clone());
-    let auxiliary_cam = patch_cam(&model.auxiliary_classifier, &features.block_tokens, &features, labels, None);
-    let boxes = boxes_on_grid(&batch.crop_boxes[pictures], model.encoder.patch_size());
-    let pseudo_labels = cam_to_label(auxiliary_cam, PTC_LEVELS, Some(&boxes)).flatten(1, 2);
-    let ptc = patch_token_contrast(features.patch_tokens, pseudo_labels);
-    let losses = Losses { cls: value(&cls), inter: value(&inter), ptc: value(&ptc) };
-    let gradients = ((cls + inter + ptc * PTC_WEIGHT) * share).backward();
-    (GradientsParams::from_grads(gradients, &model), losses)
-}
+    /// Forward and backward of some pictures of a batch, on one device.
+    fn backward(&self, step: usize, batch: &Batch, pictures: Range<usize>, device: &Device, measure: bool) -> Part {
+        let share = pictures.len() as f64 / batch.ids.len() as f64;
+        // A fork has leaves of its own: replicas must not meet in one autodiff graph.
+        let model = self.model.clone().fork(device);
+        let view = self.view(&model, batch, pictures, device);
+        let objective = &self.recipe.objective;
+        let pass = Pass::new(objective, &model, &view);
+        let losses = pass.losses(step);
+        let values = losses.iter().map(|(term, loss)| (*term, f64::from(loss.clone().into_scalar::<f32>()))).collect();
+        let separation = measure.then(|| pass.separation()).flatten();
+        let weighted = losses.into_iter().map(|(term, loss)| loss * (share * objective.weight(term, step)));
+        let gradients = match weighted.reduce(|sum, loss| sum + loss) {
+            Some(total) => GradientsParams::from_grads(total.backward(), &model),
+            None => GradientsParams::new(),
+        };
+        Part { gradients, losses: values, separation, share }
+    }
 
-/// Pictures `[B, 3, S, S]` and labels `[B, C]` of a part of a batch.
-fn tensors(batch: &Batch, pictures: std::ops::Range<usize>, device: &Device) -> (Tensor<4>, Tensor<2>) {
-    let count = batch.ids.len();
-    let (image, classes) = (batch.images.len() / count, batch.labels.len() / count);
-    let side = (image / 3).isqrt();
-    let images = batch.images[pictures.start * image..pictures.end * image].to_vec();
-    let labels = batch.labels[pictures.start * classes..pictures.end * classes].to_vec();
-    (
-        Tensor::from_data(TensorData::new(images, [pictures.len(), 3, side, side]), device),
-        Tensor::from_data(TensorData::new(labels, [pictures.len(), classes]), device),
-    )
-}
-
-fn value(loss: &Tensor<1>) -> f64 {
-    f64::from(loss.clone().into_scalar::<f32>())
+    /// A part of a batch on the device, with the CAMs for its labels where the recipe takes them from several scales.
+    pub(super) fn view<'a>(
+        &self,
+        model: &DalNet,
+        batch: &'a Batch,
+        pictures: Range<usize>,
+        device: &Device,
+    ) -> View<'a> {
+        let count = batch.ids.len();
+        let (image, classes) = (batch.images.len() / count, batch.labels.len() / count);
+        let side = (image / 3).isqrt();
+        let values = batch.images[pictures.start * image..pictures.end * image].to_vec();
+        let labels = batch.labels[pictures.start * classes..pictures.end * classes].to_vec();
+        let images = Tensor::<4>::from_data(TensorData::new(values, [pictures.len(), 3, side, side]), device);
+        let channels = |values: [f32; 3]| Tensor::<1>::from_floats(values, device).reshape([1, 3, 1, 1]);
+        let Normalisation { mean, std } = self.normalisation;
+        let pixels = (images.clone() * channels(std) + channels(mean)).clamp(0.0, 1.0);
+        let scales = &self.recipe.label_scales;
+        let cams = (!scales.is_empty()).then(|| {
+            let affinity = self.recipe.objective.affinity.as_ref();
+            let cams = multi_scale_cam(&model.valid(), images.clone().inner(), scales, affinity);
+            (Tensor::from_inner(cams.cam), Tensor::from_inner(cams.auxiliary_cam))
+        });
+        View {
+            images,
+            pixels,
+            labels: Tensor::from_data(TensorData::new(labels, [pictures.len(), classes]), device),
+            crop_boxes: &batch.crop_boxes[pictures],
+            cams,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use image::{Rgb, RgbImage};
 use crate::fixture::{SIZE, Tree, eval, export, jpeg, mask, program, scene, segment, shared, stderr, train, write};
 
 /// Runs a command that must be refused; all `parts` stand in its sentence, the last one, the remedy, once.
-fn refused(command: &mut Command, parts: &[&str]) {
+pub(crate) fn refused(command: &mut Command, parts: &[&str]) {
     let output = command.output().expect("the program starts");
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{command:?}: {said}");

@@ -2,6 +2,7 @@
 //! segments, exports, and refuses what it cannot use with one sentence.
 
 mod bad_input;
+mod embed;
 mod fixture;
 mod results;
 mod training;

@@ -1,0 +1,204 @@
+//! What is trained and how its losses are weighed: presets, and changes to them by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use dalnet::affinity::Affinity;
+use dalnet::alignment::global::{GlobalAlignment, Probability};
+use dalnet::alignment::local::{LocalAlignment, Normaliser, Positive};
+use dalnet::alignment::{Negatives, TextSide};
+use dalnet::cam::SCALES;
+use dalnet::energy::EnergyConfig;
+use dalnet::head::HeadConfig;
+use dalnet::object_mask::ObjectLevels;
+use dalnet::objective::{Objective, Schedule, Term};
+use dalnet::pseudo_label::RefinedLabels;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A published or measured set of choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Preset {
+    /// The paper's for VOC, loss weights and starts of the reference implementation: wants a GPU
+    Voc,
+    /// The paper's for COCO
+    Coco,
+    /// For ViT-Ti and a few thousand steps on a CPU: one pass a step, labels on a quarter of the pixels
+    Tiny,
+}
+
+/// How image tokens and class texts are aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AlignmentForm {
+    /// As printed: both sides projected, the background the only negative; collapses within some hundred steps
+    Paper,
+    /// Texts fixed and centred, every other text a negative, temperatures
+    Contrastive,
+}
+
+/// The whole of it; saved with every checkpoint as `--set` sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recipe {
+    /// The segmentation head.
+    pub(crate) head: HeadConfig,
+    /// How the texts enter the shared space.
+    pub(crate) text_side: TextSide,
+    /// Width of that space when the texts are projected.
+    pub(crate) shared_dim: usize,
+    /// Scales of the CAMs that labels are made of, each with its mirror image; none for those of the training pass.
+    pub(crate) label_scales: Vec<f64>,
+    /// The losses.
+    pub(crate) objective: Objective,
+}
+
+impl Recipe {
+    /// The recipe of a preset with an alignment; `depth` is the encoder's number of blocks.
+    pub(crate) fn new(preset: Preset, form: AlignmentForm, depth: usize) -> Self {
+        let mut recipe = match preset {
+            Preset::Voc => {
+                Self::reference([(Term::Ptc, 0), (Term::Seg, 2000), (Term::Reg, 2000)], RefinedLabels::default(), 0)
+            }
+            Preset::Coco => {
+                let starts = [(Term::Ptc, 12_000), (Term::Seg, 8000), (Term::Reg, 8000)];
+                Self::reference(starts, RefinedLabels::coco(), 12_000)
+            }
+            Preset::Tiny => Self::tiny(depth),
+        };
+        recipe.align(form);
+        recipe
+    }
+
+    /// ToCo's weights and starts (`dist_train_voc_seg_neg.py`, `dist_train_coco_seg_neg.py`); Eq. 8 prints `L_seg` and
+    /// `L_reg` without weights.
+    fn reference(starts: [(Term, usize); 3], pseudo_labels: RefinedLabels, auxiliary_labels_until: usize) -> Self {
+        let weight = |term| match term {
+            Term::Ptc => 0.2,
+            Term::Seg => 0.1,
+            Term::Reg => 0.05,
+            _ => 1.0,
+        };
+        let from_the_start = [(Term::Cls, 0), (Term::Inter, 0), (Term::Im, 0), (Term::Ex, 0)];
+        let terms = from_the_start.into_iter().chain(starts);
+        Self {
+            head: HeadConfig::new(),
+            text_side: TextSide::Projected,
+            shared_dim: 512,
+            label_scales: SCALES.to_vec(),
+            objective: Objective {
+                terms: terms.map(|(term, start)| (term, Schedule { weight: weight(term), start })).collect(),
+                global: GlobalAlignment::PAPER,
+                local: LocalAlignment::PAPER,
+                object: ObjectLevels::PAPER,
+                contrast_levels: (pseudo_labels.low, pseudo_labels.high),
+                affinity: None,
+                auxiliary_labels_until,
+                pseudo_labels,
+                energy: EnergyConfig::default(),
+                label_stride: 1,
+            },
+        }
+    }
+
+    /// Pseudo labels from CAMs spread by attention (32 to 37 mIoU of the head in a trial), from the training pass.
+    fn tiny(depth: usize) -> Self {
+        let starts = [(Term::Ptc, 0), (Term::Seg, 600), (Term::Reg, 600)];
+        let pseudo_labels = RefinedLabels { high: 0.65, low: 0.35, down_scale: 4, ..RefinedLabels::default() };
+        let reference = Self::reference(starts, pseudo_labels, 0);
+        Self {
+            head: HeadConfig::new().with_hidden(256),
+            label_scales: Vec::new(),
+            objective: Objective {
+                contrast_levels: (0.25, 0.7),
+                affinity: Some(Affinity::of_all_blocks(depth)),
+                label_stride: 4,
+                ..reference.objective
+            },
+            ..reference
+        }
+    }
+
+    fn align(&mut self, form: AlignmentForm) {
+        if form == AlignmentForm::Paper {
+            return;
+        }
+        self.text_side = TextSide::Centred;
+        let objective = &mut self.objective;
+        objective.global = GlobalAlignment {
+            probability: Probability::Sigmoid { temperature: 0.1, bias: -2.0 },
+            negatives: Negatives::All,
+            cross_contrast: true,
+        };
+        objective.local = LocalAlignment {
+            positive: Positive::Cam,
+            negatives: Negatives::All,
+            normaliser: Normaliser::Masked,
+            temperature: 0.07,
+            background_weight: 1.0,
+            cross_contrast: true,
+        };
+        objective.object.background = 0.25;
+        for term in [Term::Im, Term::Ex] {
+            if let Some(schedule) = objective.terms.get_mut(&term) {
+                schedule.weight = 0.2;
+            }
+        }
+    }
+
+    /// Changes some values by name, for example `objective.terms.ptc.weight=0.1`.
+    pub(crate) fn with(&self, changes: &[Change]) -> Result<Self> {
+        let mut value = serde_json::to_value(self)?;
+        for change in changes {
+            let place = change.place(&mut value)?;
+            *place = change.value.clone();
+        }
+        serde_json::from_value(value).with_context(|| {
+            let changes = changes.iter().map(ToString::to_string).collect::<Vec<_>>();
+            format!("--set {}", changes.join(" --set "))
+        })
+    }
+}
+
+/// One `--set NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    name: String,
+    value: Value,
+}
+
+impl Change {
+    /// The value of this name in a recipe.
+    fn place<'a>(&self, recipe: &'a mut Value) -> Result<&'a mut Value> {
+        let mut place = recipe;
+        for part in self.name.split('.') {
+            let known = place.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+            let known = if known.is_empty() { "nothing below it".to_owned() } else { known.join(", ") };
+            place = match place.get_mut(part) {
+                Some(value) => value,
+                None => bail!("--set {self}: there is no {part:?}; there is {known}"),
+            };
+        }
+        Ok(place)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}={}", self.name, self.value)
+    }
+}
+
+impl FromStr for Change {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
+        // What is no JSON is a word, as in objective.local.positive=mean.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        Ok(Self { name: name.to_owned(), value })
+    }
+}
