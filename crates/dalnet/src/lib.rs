@@ -12,13 +12,9 @@ pub mod cam;
 pub mod classifier;
 pub mod cosine;
 pub mod encoder;
-<<<<<<< HEAD
 pub mod energy;
 pub mod head;
 pub mod lattice;
-=======
-pub mod head;
->>>>>>> align
 pub mod model;
 pub mod object_mask;
 pub mod objective;
