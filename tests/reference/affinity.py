@@ -18,7 +18,7 @@ WALKS = {
     "all": {"blocks": [0, 1, 2], "power": 2},
     "last": {"blocks": [2], "power": 1},
     # Not the tapped block of the auxiliary tokens, and in another order.
-    "outer": {"blocks": [2, 0], "power": 3},
+    "outer": {"blocks": [2, 0], "power": 2},
     "standing": {"blocks": [1], "power": 0},
 }
 LABELS = [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]]

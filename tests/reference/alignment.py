@@ -9,7 +9,6 @@ import itertools
 import json
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from vit import single
@@ -42,17 +41,23 @@ def object_mask(cam, foreground, background, boxes):
     return {"foreground": sides[0].flatten(1), "background": sides[1].flatten(1), "class": best.flatten(1)}
 
 
+def unit(vector):
+    """Its direction; an all-zero vector has none, and no gradient."""
+    length = vector.norm()
+    return vector / length if length > 1e-8 else vector * 0
+
+
 def unit_texts(text, projection):
     """Texts [C + 1, d] in the shared space: through the projection [d, d_t], or centred where there is none."""
     texts = [projection @ row for row in text] if projection is not None else list(text - text.mean(dim=0))
-    return torch.stack([F.normalize(row, dim=0, eps=1e-8) for row in texts])
+    return torch.stack([unit(row) for row in texts])
 
 
 def cosines(tokens, image_projection, texts):
     """Cosine of every token [B, N, D] with every text, [B, N, C + 1]."""
     rows = [
         torch.stack([
-            torch.stack([torch.dot(F.normalize(image_projection @ token, dim=0, eps=1e-8), text) for text in texts])
+            torch.stack([torch.dot(unit(image_projection @ token), text) for text in texts])
             for token in picture
         ])
         for picture in tokens

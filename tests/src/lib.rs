@@ -4,8 +4,9 @@ use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, DeviceType, Tensor, TensorData};
-use dalnet_assets::{Metadata, Tensors, read_safetensors_file};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, DeviceType, Gradients, Tensor, TensorData};
+use dalnet_assets::{Metadata, Tensors, read_safetensors_file, tensors_of};
 
 /// Every backend that results are compared on, with a name to show: burn-flex on the CPU, and burn-wgpu on the first
 /// adapter, a software one too.
@@ -87,6 +88,20 @@ impl Fixture {
     pub fn json(&self, key: &str) -> serde_json::Value {
         let text = self.metadata.get(key).unwrap_or_else(|| panic!("the fixture has no metadata {key}"));
         serde_json::from_str(text).unwrap_or_else(|error| panic!("metadata {key}: {error}"))
+    }
+}
+
+/// The gradients of a module's parameters under their names on disk; zeros for what the loss does not depend on.
+pub fn gradients_of<M: Module>(module: M, gradients: &Gradients) -> Tensors {
+    tensors_of(&module.map(&mut ToGradients(gradients)))
+}
+
+struct ToGradients<'a>(&'a Gradients);
+
+impl ModuleMapper for ToGradients<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let value = param.val();
+        Param::from_tensor(value.grad(self.0).unwrap_or_else(|| value.inner().zeros_like()))
     }
 }
 

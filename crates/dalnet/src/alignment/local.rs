@@ -1,8 +1,8 @@
 //! Local Explicit Alignment with cross-contrastive learning (LEA and CCL, `L_ex`, Eq. 2 and 4-6): object patches are drawn
 //! to the texts of the present classes, background patches to the background's.
 
-use burn::tensor::Tensor;
 use burn::tensor::activation::softplus;
+use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::Negatives;
@@ -18,8 +18,22 @@ pub enum Positive {
     Mean,
     /// The largest of them.
     Max,
-    /// The cosine with the class whose CAM is largest at the patch.
+    /// The cosine with the class whose CAM is largest at the patch. A background patch shows no class; there it is the
+    /// largest, as with [`Self::Max`].
     Cam,
+}
+
+impl Positive {
+    /// `s⁺/τ` `[B, N]` over the classes that `drawn` `[B, N, C]` marks by 1.
+    fn logit(self, class_cosines: Tensor<3>, drawn: Tensor<3>) -> Tensor<2> {
+        let sum = || (class_cosines.clone() * drawn.clone()).sum_dim(2);
+        match self {
+            Self::Sum | Self::Cam => sum(),
+            Self::Mean => sum() / drawn.clone().sum_dim(2).clamp_min(1.0),
+            Self::Max => hidden(class_cosines, -drawn + 1.0).max_dim(2),
+        }
+        .squeeze_dim(2)
+    }
 }
 
 /// What a sum over patches is divided by.
@@ -69,19 +83,30 @@ impl LocalAlignment {
     /// class.
     ///
     /// As printed, masked-out tokens are zero and add a constant `ln 2` each; it is left out. A picture without labels
-    /// has no object patches.
+    /// has no object patches; `s⁺` of its background patches is 0 as a sum or mean of nothing, and as the largest of
+    /// nothing no `s⁻` at all.
     pub fn loss(&self, similarity: Tensor<3>, labels: Tensor<2>, mask: &ObjectMask) -> Tensor<1> {
         let [_, _, texts] = similarity.dims();
         let scaled = similarity / self.temperature;
         let class_cosines = scaled.clone().narrow(2, 0, texts - 1);
         let background = scaled.clone().narrow(2, texts - 1, 1).squeeze_dim::<2>(2);
-        let drawn = self.drawn_to(labels, mask);
-        let positive = self.positive_logit(class_cosines.clone(), drawn.clone());
+        let present = at_each_patch(labels, mask);
+        let drawn = match self.positive {
+            Positive::Cam => largest_cam(&present, mask),
+            Positive::Sum | Positive::Mean | Positive::Max => present.clone(),
+        };
+        let positive = self.positive.logit(class_cosines.clone(), drawn.clone());
         if !self.cross_contrast {
             return self.mean(softplus(-positive, 1.0), &mask.foreground);
         }
         let (of_objects, of_background) = match self.negatives {
-            Negatives::Background => (background.clone(), positive.clone()),
+            Negatives::Background => {
+                let classes = match self.positive {
+                    Positive::Cam => Positive::Max.logit(class_cosines, present),
+                    Positive::Sum | Positive::Mean | Positive::Max => positive.clone(),
+                };
+                (background.clone(), classes)
+            }
             Negatives::All => {
                 let others =
                     Tensor::cat(vec![hidden(class_cosines.clone(), drawn), background.clone().unsqueeze_dim(2)], 2);
@@ -94,29 +119,6 @@ impl LocalAlignment {
         self.mean(objects, &mask.foreground) + self.mean(rest, &mask.background) * self.background_weight
     }
 
-    /// 1 where a patch is drawn to a class: `[B, N, C]`.
-    fn drawn_to(&self, labels: Tensor<2>, mask: &ObjectMask) -> Tensor<3> {
-        let [batch, patches] = mask.foreground.dims();
-        let [_, classes] = labels.dims();
-        match self.positive {
-            Positive::Cam => mask.class.clone().one_hot(classes).float(),
-            Positive::Sum | Positive::Mean | Positive::Max => {
-                labels.unsqueeze_dim::<3>(1).expand([batch, patches, classes])
-            }
-        }
-    }
-
-    /// `s⁺/τ` `[B, N]`.
-    fn positive_logit(&self, class_cosines: Tensor<3>, drawn: Tensor<3>) -> Tensor<2> {
-        let sum = || (class_cosines.clone() * drawn.clone()).sum_dim(2);
-        match self.positive {
-            Positive::Sum | Positive::Cam => sum(),
-            Positive::Mean => sum() / drawn.clone().sum_dim(2).clamp_min(1.0),
-            Positive::Max => hidden(class_cosines, -drawn + 1.0).max_dim(2),
-        }
-        .squeeze_dim(2)
-    }
-
     fn mean(&self, losses: Tensor<2>, mask: &Tensor<2>) -> Tensor<1> {
         let [batch, patches] = mask.dims();
         let sum = (losses * mask.clone()).sum();
@@ -125,6 +127,20 @@ impl LocalAlignment {
             Normaliser::Masked => sum / mask.clone().sum().clamp_min(1.0),
         }
     }
+}
+
+/// `labels` `[B, C]` at every patch: `[B, N, C]`.
+fn at_each_patch(labels: Tensor<2>, mask: &ObjectMask) -> Tensor<3> {
+    let ([batch, patches], [_, classes]) = (mask.foreground.dims(), labels.dims());
+    labels.unsqueeze_dim::<3>(1).expand([batch, patches, classes])
+}
+
+/// 1 at the class with the largest CAM of each patch, else 0; of the shape of `present`, `[B, N, C]`.
+fn largest_cam(present: &Tensor<3>, mask: &ObjectMask) -> Tensor<3> {
+    let [_, _, classes] = present.dims();
+    // burn's one-hot knows no single class.
+    let class = Tensor::<1, Int>::arange(0..classes as i64, &present.device()).reshape([1, 1, classes]);
+    mask.class.clone().unsqueeze_dim::<3>(2).expand(present.dims()).equal(class.expand(present.dims())).float()
 }
 
 /// `logits` with those marked by 1 in `mask` so small that no maximum and no sum of exponentials sees them; finite, so
