@@ -2,7 +2,7 @@
 //! in.
 
 use burn::tensor::{Device, Tensor};
-use dalnet::transformer::Activation;
+use dalnet::activation::Activation;
 use dalnet_assets::{TextEmbeddings, import_text_encoder, load_strict};
 use dalnet_tests::{Fixture, Worst, devices};
 use dalnet_text::tokenizer::{CONTEXT_LENGTH, END, START};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use burn::tensor::TensorData;
 use clap::{ArgGroup, Args, ValueEnum};
-use dalnet::transformer::Activation;
+use dalnet::activation::Activation;
 use dalnet_assets::FileEntry;
 
 const EXAMPLES: &str = "\

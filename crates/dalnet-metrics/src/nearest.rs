@@ -1,5 +1,7 @@
 //! How often a patch of an object is nearest to the text of its own class (the score of patch-text similarity).
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::confusion::IGNORE;
@@ -18,7 +20,7 @@ impl NearestText {
     /// (from 1) of its nearest text.
     ///
     /// # Errors
-    /// Buffers of another size, or a grid with more patches than pixels along a side; then nothing is counted.
+    /// Buffers of another size; then nothing is counted.
     pub fn add(
         &mut self,
         truth: &[u8],
@@ -28,20 +30,11 @@ impl NearestText {
     ) -> Result<(), MetricError> {
         check_size("the truth", truth.len(), height * width)?;
         check_size("the nearest texts", nearest.len(), rows * columns)?;
-        if rows > height || columns > width {
-            return Err(MetricError::Size {
-                what: "the grid of patches",
-                actual: rows * columns,
-                expected: height * width,
-            });
-        }
         for (patch, label) in nearest.iter().enumerate() {
             let (row, column) = (patch / columns, patch % columns);
             let mut counts = [0_u32; 256];
-            for line in row * height / rows..(row + 1) * height / rows {
-                for truth in
-                    &truth[line * width + column * width / columns..line * width + (column + 1) * width / columns]
-                {
+            for line in covered(row, rows, height) {
+                for truth in &truth[line * width..(line + 1) * width][covered(column, columns, width)] {
                     counts[usize::from(*truth)] += 1;
                 }
             }
@@ -63,6 +56,12 @@ impl NearestText {
     pub fn share(&self) -> Option<f64> {
         (self.patches > 0).then(|| self.own as f64 / self.patches as f64)
     }
+}
+
+/// The pixels of a side that the `index`th of `count` patches covers, at least one: a mask may be smaller than the grid.
+fn covered(index: usize, count: usize, pixels: usize) -> Range<usize> {
+    let first = index * pixels / count;
+    first..((index + 1) * pixels / count).max(first + 1)
 }
 
 #[cfg(test)]
@@ -87,8 +86,10 @@ mod tests {
         let mut score = NearestText::default();
         score.add(&[0, 255], [1, 2], &[1], [1, 1]).unwrap();
         assert_eq!(score.share(), None);
-        assert!(score.add(&[0, 0], [1, 2], &[1, 1], [2, 1]).is_err());
+        assert!(score.add(&[0, 0], [1, 2], &[1, 1], [1, 1]).is_err());
         assert!(score.add(&[0, 0], [1, 3], &[1], [1, 1]).is_err());
         assert_eq!(score.patches(), 0);
+        score.add(&[7], [1, 1], &[7, 7, 7, 1], [2, 2]).unwrap();
+        assert_eq!((score.patches(), score.share()), (4, Some(0.75)));
     }
 }

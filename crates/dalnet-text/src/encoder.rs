@@ -7,7 +7,8 @@ use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use dalnet::transformer::{Activation, Block, BlockConfig};
+use dalnet::activation::Activation;
+use dalnet::transformer::{Block, BlockConfig};
 
 use crate::error::TextError;
 use crate::tokenizer::{CONTEXT_LENGTH, VOCABULARY};

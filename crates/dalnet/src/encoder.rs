@@ -11,8 +11,9 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 
+use crate::activation::Activation;
 use crate::resize::{Kernel, Resize};
-use crate::transformer::{Activation, Block, BlockConfig};
+use crate::transformer::{Block, BlockConfig};
 
 /// Shape of a Vision Transformer.
 #[derive(Config, Debug, PartialEq)]

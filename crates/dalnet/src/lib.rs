@@ -6,6 +6,7 @@
 //! Shapes in this crate's documentation: `B` pictures, `C` classes without background, `D` the encoder's width,
 //! `h × w` the grid of patch tokens, `N = h·w`, `H × W` pixels.
 
+pub mod activation;
 pub mod affinity;
 pub mod alignment;
 pub mod cam;
@@ -14,6 +15,7 @@ pub mod cosine;
 pub mod encoder;
 pub mod energy;
 pub mod head;
+mod host;
 pub mod lattice;
 pub mod model;
 pub mod object_mask;

@@ -7,7 +7,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::cam::{IGNORE, outside_of};
-use crate::refine::{Refinement, on_host, values};
+use crate::host::{on_host, values};
+use crate::refine::Refinement;
 use crate::resize::Resize;
 
 /// How CAMs become labels. The default is ToCo's for VOC.

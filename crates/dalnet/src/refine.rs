@@ -17,8 +17,10 @@ mod tests;
 
 use std::f64::consts::SQRT_2;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
+
+use crate::host::{on_host, values};
 
 /// Keeps the division by a standard deviation finite where all neighbours are alike.
 const SIGMA_EPSILON: f32 = 1e-8;
@@ -115,14 +117,4 @@ struct Neighbour {
     columns: isize,
     /// What its position adds to its weight.
     position: f32,
-}
-
-/// Whether tensors on `device` lie in memory that plain loops may read without waiting for anything: burn-flex.
-pub(crate) fn on_host(device: &Device) -> bool {
-    *device == Device::flex()
-}
-
-/// The values of a tensor that lies on the host.
-pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_into_vec().expect("they were just converted to f32")
 }

@@ -3,28 +3,10 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, sigmoid, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-/// Non-linearity of the MLP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// Exact GELU (erf).
-    Gelu,
-    /// `x · sigmoid(1.702 x)`, of OpenAI's CLIP.
-    QuickGelu,
-}
-
-impl Activation {
-    fn forward(self, x: Tensor<3>) -> Tensor<3> {
-        match self {
-            Self::Gelu => gelu(x),
-            Self::QuickGelu => x.clone() * sigmoid(x * 1.702),
-        }
-    }
-}
+use crate::activation::Activation;
 
 /// Shape of a block.
 #[derive(Debug, Clone, Copy)]

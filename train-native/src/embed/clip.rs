@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use dalnet::transformer::Activation;
+use dalnet::activation::Activation;
 use dalnet_assets::{TextEmbeddings, import_text_encoder, load_strict, read_safetensors};
 use dalnet_text::{ClipTokenizer, TextEncoderConfig};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -115,6 +115,7 @@ impl Recipe {
             objective: Objective {
                 contrast_levels: (0.25, 0.7),
                 affinity: Some(Affinity::of_all_blocks(depth)),
+                energy: EnergyConfig { scale: 0.25, ..EnergyConfig::default() },
                 label_stride: 4,
                 ..reference.objective
             },

@@ -23,6 +23,22 @@ pub(crate) fn refused(command: &mut Command, parts: &[&str]) {
     assert_eq!(sentence.matches(remedy).count(), 1, "{sentence}");
 }
 
+#[test]
+fn recipes() {
+    let tree = Tree::new();
+    refused(&mut tree.train(&[("--without", "cls,abc")]), &["\"abc\"", "use cls, inter, im, ex, ptc, seg or reg"]);
+    refused(&mut tree.train(&[("--set", "objective.global=1,")]), &["objective.global"]);
+    refused(&mut tree.train(&[("--set", "objective.locals.temperature=1")]), &["no \"locals\"", "contrast_levels"]);
+    refused(
+        &mut tree.train(&[("--set", "objective.local.positive=most")]),
+        &["--set objective.local.positive", "`cam`"],
+    );
+    let coco = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/dalnet-text/assets/coco.safetensors");
+    refused(&mut tree.train(&[("--text", coco)]), &["coco.safetensors", "toothbrush", "train-native embed"]);
+    refused(&mut tree.train(&[("--text", &tree.path("no").display().to_string())]), &["no", "cannot be read"]);
+    assert_nothing_written(&tree);
+}
+
 /// Neither a run nor scores nor masks.
 fn assert_nothing_written(tree: &Tree) {
     for name in ["run", "scores.json", "masks"] {

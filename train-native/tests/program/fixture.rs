@@ -151,6 +151,7 @@ pub(crate) fn train(voc: &Path, out: &Path, changes: &[(&str, &str)]) -> Command
         ("--checkpoint-every", "2"),
         ("--validate-every", "4"),
         ("--validation-pictures", "1"),
+        ("--set", "objective.terms.seg.start=2"),
     ];
     let mut command = with_options("train", &options, changes);
     command.args(["--data", &data(voc)]).arg("--out").arg(out);

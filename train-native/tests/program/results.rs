@@ -32,11 +32,13 @@ fn assert_scores(scores: &Value, pictures: usize) {
     assert!(scores["protocol"].as_str().is_some_and(|text| text.contains("longer side 96 px")), "{scores}");
     let classes = scores["classes"].as_array().expect("a list of names");
     assert_eq!((classes.len(), &classes[0], &classes[20]), (21, &"background".into(), &"tvmonitor".into()));
+    let maps = ["auxiliary_cam", "cam", "segmentation", "segmentation_with_tags"];
     for part in ["miou", "iou"] {
-        assert!(scores[part].as_object().is_some_and(|maps| maps.keys().eq(["auxiliary_cam", "cam"])), "{scores}");
+        assert!(scores[part].as_object().is_some_and(|scored| scored.keys().eq(maps)), "{scores}");
     }
-    for map in ["cam", "auxiliary_cam"] {
-        let percent = |value: &Value| value.as_f64().is_some_and(|value| (0.0..=100.0).contains(&value));
+    let percent = |value: &Value| value.as_f64().is_some_and(|value| (0.0..=100.0).contains(&value));
+    assert!(percent(&scores["nearest_text_share"]), "{scores}");
+    for map in maps {
         assert!(percent(&scores["miou"][map]), "{scores}");
         let iou = scores["iou"][map].as_array().expect("a list of IoUs");
         assert_eq!(iou.len(), 21);
@@ -63,6 +65,22 @@ fn eval_scores_pictures_of_any_size() {
     succeeds(&mut tree.eval(&[]));
     let text = fs::read_to_string(tree.path("scores.json")).unwrap();
     assert_scores(&serde_json::from_str(&text).unwrap(), SCORED);
+}
+
+#[test]
+fn eval_spreads_and_refines_the_cam() {
+    let tree = Tree::new();
+    let scores = || serde_json::from_str::<Value>(&fs::read_to_string(tree.path("scores.json")).unwrap()).unwrap();
+    succeeds(&mut tree.eval(&[]));
+    let plain = scores();
+    succeeds(tree.eval(&[("--affinity", "2")]).arg("--refine"));
+    let refined = scores();
+    assert_scores(&refined, SCORED);
+    assert!(
+        refined["protocol"].as_str().is_some_and(|text| text.contains("spread 2 times") && text.contains("refined"))
+    );
+    assert_ne!(plain["miou"]["cam"], refined["miou"]["cam"]);
+    assert_eq!(plain["miou"]["segmentation"], refined["miou"]["segmentation"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 
 use super::{Neighbour, Refinement, SIGMA_EPSILON};
+use crate::host::exp;
 
 /// Pixels of a row that are worked on together.
 const LANES: usize = 16;
@@ -212,20 +213,4 @@ fn replicate_ends(row: &mut [f32], reach: usize, width: usize) {
     let (first, last) = (row[reach], row[reach + width - 1]);
     row[..reach].fill(first);
     row[reach + width..].fill(last);
-}
-
-/// `e^x` for `x` of at most 0, to single precision: the standard library's is a call, which keeps loops from becoming
-/// vector instructions. `x = k·ln 2 + r`, `e^r` by the polynomial of Cephes' `expf`.
-pub(super) fn exp(x: f32) -> f32 {
-    /// Adding it rounds to an integer, which then stands in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
-    // e^-87 is the last power of e above the smallest normal number.
-    let x = x.max(-87.0);
-    let rounded = x * std::f32::consts::LOG2_E + ROUND;
-    let k = rounded - ROUND;
-    let r = x - k * 0.693_359_4 + k * 2.121_944_4e-4;
-    let coefficients = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
-    let polynomial = coefficients.into_iter().fold(0.0, |sum, coefficient| sum * r + coefficient);
-    let power_of_two = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
-    (polynomial * r * r + r + 1.0) * power_of_two
 }
