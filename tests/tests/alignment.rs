@@ -17,11 +17,11 @@ const SIDES: [(&str, TextSide); 2] = [("projected", TextSide::Projected), ("cent
 
 fn alignment(fixture: &Fixture, (name, side): (&str, TextSide), device: &Device) -> Alignment {
     let shape = fixture.json("shape");
-    let size = |key: &str| shape[key].as_u64().unwrap() as usize;
+    let size = |key: &str| shape[key].as_u64().expect("written by the reference program") as usize;
     let config = AlignmentConfig::new(size("text_dim")).with_shared_dim(size("shared_dim")).with_text_side(side);
     let mut weights = fixture.part(&format!("{name}.weights."));
     weights.insert("text".to_owned(), fixture.data("text").clone());
-    load_strict(config.init(size("dim"), size("classes"), device), weights).unwrap()
+    load_strict(config.init(size("dim"), size("classes"), device), weights).expect("written by the reference program")
 }
 
 fn mask(fixture: &Fixture, name: &str, device: &Device) -> ObjectMask {
@@ -41,7 +41,10 @@ fn compare_gradients<const D: usize>(
     let of_tokens = tokens.grad(gradients).expect("the loss depends on the tokens");
     worst.compare(&format!("{prefix}: {name}"), of_tokens, fixture.data(&format!("{prefix}.gradient.{name}")));
     let mut projections = gradients_of(alignment, gradients);
-    assert!(projections.remove("text").unwrap().iter::<f32>().all(|value| value == 0.0), "the texts are trained");
+    assert!(
+        projections.remove("text").expect("written by the reference program").iter::<f32>().all(|value| value == 0.0),
+        "the texts are trained"
+    );
     for (name, gradient) in projections {
         let gradient: Tensor<2> = Tensor::from_data(gradient, &tokens.device());
         worst.compare(&format!("{prefix}: {name}"), gradient, fixture.data(&format!("{prefix}.gradient.{name}")));

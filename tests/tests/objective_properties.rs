@@ -125,8 +125,7 @@ impl Batch {
 
     /// Checks that every loss and every gradient is a number.
     fn assert_finite(&self, case: &str) {
-        let count = self.losses().len();
-        for index in 0..count {
+        for (index, name) in LOSSES.iter().enumerate() {
             let batch = Self {
                 class_token: self.class_token.clone().detach().require_grad(),
                 tokens: self.tokens.clone().detach().require_grad(),
@@ -142,7 +141,7 @@ impl Batch {
             for data in gradients_of(batch.alignment, &gradients).into_values() {
                 values.extend(data.iter::<f32>());
             }
-            assert!(values.iter().all(|value| value.is_finite()), "{} of {case}: {:?}", LOSSES[index], values[0]);
+            assert!(values.iter().all(|value| value.is_finite()), "{name} of {case}: {:?}", values[0]);
         }
     }
 }
@@ -269,9 +268,9 @@ fn empty_sides_count_zero() {
         assert!((half - 0.5 * 3_f32.ln()).abs() < 1e-6, "background alone gives {half} on {backend}");
         let batch = Batch::random(TextSide::Projected, &LABELS, &device);
         let empty = Batch { boxes: vec![[0; 4]; LABELS.len()], ..batch };
-        for index in 2..6 {
+        for (index, name) in LOSSES.iter().enumerate().take(6).skip(2) {
             let loss = empty.losses().swap_remove(index).into_scalar::<f32>();
-            assert_eq!(loss, 0.0, "{} of no patch on {backend}", LOSSES[index]);
+            assert_eq!(loss, 0.0, "{name} of no patch on {backend}");
         }
     }
 }

@@ -38,14 +38,11 @@ pub(super) fn profile(trainer: &mut Trainer, batch: &Batch, repeats: usize) -> R
     let mut rows = Vec::new();
     let mut measure = |part, run: &dyn Fn()| rows.push(Row::measure(part, repeats, run));
 
-    let encode = |attention: &[usize]| {
+    let attention = Affinity::blocks(objective.affinity.as_ref().filter(|_| view.cams.is_none()));
+    measure("encoder", &|| {
         let features = model.encode(view.images.clone(), attention);
         back(features.class_token.sum() + features.patch_tokens.sum() + features.block_tokens.sum());
-    };
-    measure("encoder", &|| encode(&[]));
-    if view.cams.is_none() && objective.affinity.is_some() {
-        measure("encoder with attention affinity", &|| encode(Affinity::blocks(objective.affinity.as_ref())));
-    }
+    });
     if view.cams.is_some() {
         measure("CAMs of several scales", &|| {
             let cams = trainer.view(&model, batch, 0..batch.ids.len(), &device).cams;
