@@ -1,8 +1,9 @@
 //! Classification, its losses and gradients, and CAMs against PyTorch.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use dalnet::cam::{SCALES, Thresholds, cam_to_label, multi_scale_cam, valid_cam};
+use dalnet::cam::{SCALES, multi_scale_cam, valid_cam};
 use dalnet::classifier::{Classifier, multilabel_soft_margin};
+use dalnet::label::{Thresholds, cam_to_label};
 use dalnet::{DalNet, DalNetConfig};
 use dalnet_assets::load_strict;
 use dalnet_tests::{Fixture, Worst, devices};

@@ -1,7 +1,8 @@
 //! What holds for multi-scale CAMs whatever the weights are.
 
 use burn::tensor::{Device, Tensor};
-use dalnet::cam::{Cams, SCALES, Thresholds, cam_to_label, multi_scale_cam, valid_cam};
+use dalnet::cam::{Cams, SCALES, multi_scale_cam, valid_cam};
+use dalnet::label::{Thresholds, cam_to_label};
 use dalnet::{DalNet, DalNetConfig};
 use dalnet_assets::load_strict;
 use dalnet_tests::{Fixture, Worst, devices};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use dalnet::cam::IGNORE;
 use dalnet::energy::{EnergyConfig, Filter, dense_energy};
+use dalnet::label::IGNORE;
 use dalnet_tests::{Fixture, Worst, devices, relative_error};
 use serde_json::Value;
 

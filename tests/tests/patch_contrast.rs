@@ -2,8 +2,9 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dalnet::Features;
-use dalnet::cam::{Thresholds, boxes_on_grid, cam_to_label, patch_cam};
+use dalnet::cam::patch_cam;
 use dalnet::classifier::Classifier;
+use dalnet::label::{Thresholds, boxes_on_grid, cam_to_label};
 use dalnet::patch_contrast::patch_token_contrast;
 use dalnet_assets::load_strict;
 use dalnet_tests::{Fixture, Worst, devices};

@@ -1,7 +1,7 @@
 //! Refined pseudo labels against PyTorch, and their degenerate cases.
 
 use burn::tensor::{Device, Int, Tensor};
-use dalnet::cam::IGNORE;
+use dalnet::label::IGNORE;
 use dalnet::pseudo_label::RefinedLabels;
 use dalnet_tests::{Fixture, devices};
 

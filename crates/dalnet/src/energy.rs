@@ -14,7 +14,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::cam::IGNORE;
+use crate::label::IGNORE;
 use crate::lattice::{Lattice, bilateral_features};
 use crate::resize::Resize;
 

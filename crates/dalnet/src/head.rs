@@ -8,7 +8,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-use crate::cam::IGNORE;
+use crate::label::IGNORE;
 
 /// Taps of a dilated kernel along one side.
 const TAPS: usize = 3;

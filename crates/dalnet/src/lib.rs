@@ -16,6 +16,7 @@ pub mod encoder;
 pub mod energy;
 pub mod head;
 mod host;
+pub mod label;
 pub mod lattice;
 pub mod model;
 pub mod object_mask;

@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::cam::outside_of;
+use crate::label::outside_of;
 
 /// Where a CAM in 0..1 counts as object and as background.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct ObjectMask {
 
 /// The mask that a valid CAM `[B, C, h, w]` (0..1, absent classes 0) gives: object where the largest class is above its
 /// level, all present classes together as in the paper. `crop_boxes` are on the patch grid
-/// ([`boxes_on_grid`](crate::cam::boxes_on_grid)), one for each picture.
+/// ([`boxes_on_grid`](crate::label::boxes_on_grid)), one for each picture.
 pub fn object_mask(cam: Tensor<4>, levels: ObjectLevels, crop_boxes: &[[usize; 4]]) -> ObjectMask {
     let [batch, _, rows, columns] = cam.dims();
     let (value, class) = cam.detach().max_dim_with_indices(1);

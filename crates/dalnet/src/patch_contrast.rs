@@ -5,12 +5,12 @@
 
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::cam::IGNORE;
 use crate::cosine::unit;
+use crate::label::IGNORE;
 
 /// `½(1 - Σ|cos|/(pairs + 1))` over pairs of tokens with the same label, plus `½Σ|cos|/(pairs + 1)` over pairs with
 /// different labels; both sums over the whole batch. Pairs with an [`IGNORE`]d token, and a token with itself, do not
-/// count. `tokens` `[B, N, D]`, `labels` `[B, N]` as of [`cam_to_label`](crate::cam::cam_to_label); result `[1]`, 0 to 1.
+/// count. `tokens` `[B, N, D]`, `labels` `[B, N]` as of [`cam_to_label`](crate::label::cam_to_label); result `[1]`, 0 to 1.
 ///
 /// An all-zero token has cosine and gradient 0.
 pub fn patch_token_contrast(tokens: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {

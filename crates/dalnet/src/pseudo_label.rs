@@ -6,8 +6,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::cam::{IGNORE, outside_of};
 use crate::host::{on_host, values};
+use crate::label::{IGNORE, boxes_at, outside_of};
 use crate::refine::Refinement;
 use crate::resize::Resize;
 
@@ -141,17 +141,4 @@ impl Candidates {
 /// A tensor of whole numbers.
 fn indices<const D: usize>(values: impl Iterator<Item = usize>, shape: [usize; D], device: &Device) -> Tensor<D, Int> {
     Tensor::from_data(TensorData::new(values.map(|value| value as i64).collect(), shape), device)
-}
-
-/// Boxes in pixels of `from` as boxes in pixels of `to`: every pixel that shows a part of the box.
-fn boxes_at(boxes: &[[usize; 4]], from: [usize; 2], to: [usize; 2]) -> Vec<[usize; 4]> {
-    let scale = |[top, bottom, left, right]: &[usize; 4]| {
-        [
-            top * to[0] / from[0],
-            (bottom * to[0]).div_ceil(from[0]),
-            left * to[1] / from[1],
-            (right * to[1]).div_ceil(from[1]),
-        ]
-    };
-    boxes.iter().map(scale).collect()
 }
