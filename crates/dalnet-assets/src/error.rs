@@ -6,8 +6,6 @@ use std::{fmt, io};
 use safetensors::{Dtype, SafeTensorError};
 use thiserror::Error;
 
-use crate::weights::Tensors;
-
 /// Why a model or a checkpoint could not be read or written.
 #[derive(Debug, Error)]
 pub enum ModelError {
@@ -137,8 +135,8 @@ pub enum WeightsError {
 }
 
 impl WeightsError {
-    pub(crate) fn unknown_layout(known: &'static str, tensors: &Tensors) -> Self {
-        let first = tensors.keys().take(5).cloned().collect::<Vec<_>>().join(", ");
+    pub(crate) fn unknown_layout<'a>(known: &'static str, names: impl Iterator<Item = &'a String>) -> Self {
+        let first = names.take(5).cloned().collect::<Vec<_>>().join(", ");
         Self::UnknownLayout { known, first }
     }
 

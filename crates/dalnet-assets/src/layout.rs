@@ -178,7 +178,7 @@ impl Layout {
 /// compared with the model's when it is loaded.
 pub fn import_encoder(tensors: Tensors, config: &EncoderConfig) -> Result<Tensors, WeightsError> {
     let layout = Layout::detect(tensors.keys().map(String::as_str))
-        .ok_or_else(|| WeightsError::unknown_layout("timm, HuggingFace, OpenAI CLIP, DINOv2", &tensors))?;
+        .ok_or_else(|| WeightsError::unknown_layout("timm, HuggingFace, OpenAI CLIP, DINOv2", tensors.keys()))?;
     let prefix = layout.prefix(tensors.keys().map(String::as_str));
     let exists = |ours: &str| match ours {
         "patch_embed.proj.bias" => config.patch_bias,

@@ -60,8 +60,8 @@ pub enum Filter {
 /// `probabilities` `[B, K, h, w]`: softmax over the `K` classes of the head, at any size; resized bilinearly,
 /// which costs more than the energy where the map is as large as the picture.
 /// `pixels` `[B, 3, H, W]`: the picture in levels of 0..255, not normalised; resized to the nearest pixel, like the
-/// following two. `pseudo_labels` `[B, ., .]`, of any size: where [`IGNORE`], the energy counts in full, elsewhere as far as the
-/// head is unsure. `crop_boxes` `[top, bottom, left, right]` in pixels of `H × W`, one for each picture: no
+/// following two. `pseudo_labels` `[B, ., .]`, of any size: where [`IGNORE`], the energy counts in full, elsewhere as
+/// far as the head is unsure. `crop_boxes` `[top, bottom, left, right]` in pixels of `H × W`, one for each picture: no
 /// probability outside takes part. Gradients flow to `probabilities` alone.
 pub fn dense_energy(
     probabilities: Tensor<4>,

@@ -109,7 +109,7 @@ const LAYOUTS: &[TextLayout] = &[
 /// is loaded.
 pub fn import_text_encoder(tensors: Tensors) -> Result<Tensors, WeightsError> {
     let layout = LAYOUTS.iter().find(|layout| tensors.contains_key(layout.mark)).ok_or_else(|| {
-        WeightsError::unknown_layout("text encoders of OpenAI CLIP, open_clip, HuggingFace CLIP", &tensors)
+        WeightsError::unknown_layout("text encoders of OpenAI CLIP, open_clip, HuggingFace CLIP", tensors.keys())
     })?;
     let number = |name: &str| name.strip_prefix(layout.blocks)?.split('.').next()?.parse::<usize>().ok();
     // A number beyond any real model would only make the list of what is missing endless.
