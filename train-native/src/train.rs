@@ -22,6 +22,7 @@ use dalnet_data::{BatchSource, Loader};
 
 use crate::evaluate::{self, Protocol};
 use crate::files::write_json;
+use options::Training;
 use progress::Progress;
 use step::Trainer;
 
@@ -126,7 +127,7 @@ fn save(
         spec: spec.clone(),
         tensors,
         optimizer: optimizer.to_vec(),
-        training: options.clone(),
+        training: Training { options: options.clone(), recipe: trainer.recipe().clone() },
     };
     checkpoints.save(&checkpoint, KEEP)?;
     Ok(())

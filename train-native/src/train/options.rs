@@ -62,7 +62,7 @@ pub(crate) struct Options {
     /// Vary brightness, contrast, saturation, hue and greyness of the crops
     #[arg(long)]
     pub(super) colour_jitter: bool,
-    /// Peak learning rate of the encoder; the classifiers learn ten times as fast
+    /// Peak learning rate of the encoder; everything else learns ten times as fast
     #[arg(long, default_value_t = 1e-4)]
     pub(super) learning_rate: f64,
     /// Steps of linear warm-up
@@ -71,7 +71,7 @@ pub(crate) struct Options {
     /// Decoupled weight decay of every parameter
     #[arg(long, default_value_t = 0.01)]
     pub(super) weight_decay: f64,
-    /// Seed of order, augmentation and initial classifiers
+    /// Seed of order, augmentation and initial weights
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
     /// Where to run: auto, cpu or gpu
@@ -98,6 +98,15 @@ pub(crate) struct Options {
     /// How many of its pictures, from the first
     #[arg(long, default_value_t = 120)]
     pub(super) validation_pictures: usize,
+}
+
+/// What a checkpoint says of the training that wrote it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Training {
+    #[serde(flatten)]
+    pub(super) options: Options,
+    /// What the options came to: a preset may change from one version of this program to the next.
+    pub(super) recipe: Recipe,
 }
 
 impl Options {

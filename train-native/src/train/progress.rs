@@ -30,6 +30,8 @@ pub(super) struct Progress {
     /// Sum and number of each loss.
     losses: BTreeMap<Term, (f64, usize)>,
     wait: Duration,
+    /// Whether the alignment was said to have collapsed.
+    warned: bool,
 }
 
 impl Progress {
@@ -45,7 +47,17 @@ impl Progress {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}").context("the bar's template")?;
         let bar = ProgressBar::new(total as u64).with_position(done as u64).with_style(style);
         let now = Instant::now();
-        Ok(Self { bar, metrics, batch, total, since: now, steps: 0, losses: BTreeMap::new(), wait: Duration::ZERO })
+        Ok(Self {
+            bar,
+            metrics,
+            batch,
+            total,
+            since: now,
+            steps: 0,
+            losses: BTreeMap::new(),
+            wait: Duration::ZERO,
+            warned: false,
+        })
     }
 
     /// Counts a finished step.
@@ -96,8 +108,12 @@ impl Progress {
             self.say(&format!("{done}/{}  {line}", self.total));
         }
         // A young space separates nothing yet.
-        if let Some(why) = separation.filter(|_| done >= SETTLED).and_then(|separation| separation.collapse()) {
-            self.say(&format!("warning at iteration {done}: {why}"));
+        if let Some(separation) = separation.filter(|_| done >= SETTLED) {
+            let collapse = separation.collapse();
+            if let Some(why) = collapse.as_ref().filter(|_| !self.warned) {
+                self.say(&format!("warning at iteration {done}: {why}"));
+            }
+            self.warned = collapse.is_some();
         }
         (self.since, self.steps, self.losses, self.wait) = (Instant::now(), 0, BTreeMap::new(), Duration::ZERO);
         Ok(())

@@ -12,8 +12,10 @@ use dalnet_assets::{
     tensors_of,
 };
 use dalnet_data::Normalisation;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::Options;
+use super::options::{Options, Training};
 use super::text::class_texts;
 
 /// Longer side at which pictures are shown to the network after training, in pixels.
@@ -102,8 +104,13 @@ fn pretrained(path: &Path, architecture: &DalNetConfig, tensors: &mut Tensors) -
 }
 
 fn resume(options: &Options, folder: &Path, device: &Device) -> Result<Start> {
-    let checkpoint = Checkpoint::<Options>::load(folder)?;
-    let differing = differing(&checkpoint.training, options)?;
+    let checkpoint = Checkpoint::<Training>::load(folder)?;
+    let Training { options: saved, recipe } = checkpoint.training;
+    let mut differing = differing(&saved, options)?;
+    let asked = options.recipe(checkpoint.spec.architecture.encoder.depth)?;
+    if differing.is_empty() && recipe != through_text(&asked)? {
+        differing.push("another recipe by the same options, of another version of this program".to_owned());
+    }
     if !differing.is_empty() {
         bail!(
             "{} was written with other options: {}; resume with the same ones, or choose another --out",
@@ -124,9 +131,13 @@ fn resume(options: &Options, folder: &Path, device: &Device) -> Result<Start> {
 /// The options that make `asked` another training than `saved`. A run's folder may be moved, so it is none of them.
 fn differing(saved: &Options, asked: &Options) -> Result<Vec<String>> {
     let saved = serde_json::to_value(Options { out: asked.out.clone(), ..saved.clone() })?;
-    // Through text, as the saved ones: parsing may change the last bit of a number.
-    let asked: serde_json::Value = serde_json::from_str(&serde_json::to_string(asked)?)?;
+    let asked: serde_json::Value = through_text(asked)?;
     let fields = saved.as_object().into_iter().flatten();
     let differing = fields.filter(|(name, value)| asked.get(name.as_str()) != Some(value));
     Ok(differing.map(|(name, value)| format!("--{} {value}, now {}", name.replace('_', "-"), asked[name])).collect())
+}
+
+/// A value as it was saved and read again: parsing may change the last bit of a number.
+fn through_text<T: DeserializeOwned>(value: &impl Serialize) -> Result<T> {
+    Ok(serde_json::from_str(&serde_json::to_string(value)?)?)
 }
