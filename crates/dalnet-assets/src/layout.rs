@@ -13,7 +13,7 @@ pub use text::import_text_encoder;
 use crate::error::WeightsError;
 use crate::weights::Tensors;
 use rename::Change::{Keep, Part, Rank3};
-use rename::{Rule, rename};
+use rename::{OPENAI_BLOCKS, Rule, rename};
 
 /// A family of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,18 +87,6 @@ const OPENAI_CLIP: &[Rule] = &[
     ("conv1.weight", "patch_embed.proj.weight", Keep),
     ("ln_pre.weight", "norm_pre.weight", Keep),
     ("ln_pre.bias", "norm_pre.bias", Keep),
-    ("transformer.resblocks.#.ln_1.weight", "blocks.#.norm1.weight", Keep),
-    ("transformer.resblocks.#.ln_1.bias", "blocks.#.norm1.bias", Keep),
-    ("transformer.resblocks.#.attn.in_proj_weight", "blocks.#.attn.qkv.weight", Keep),
-    ("transformer.resblocks.#.attn.in_proj_bias", "blocks.#.attn.qkv.bias", Keep),
-    ("transformer.resblocks.#.attn.out_proj.weight", "blocks.#.attn.proj.weight", Keep),
-    ("transformer.resblocks.#.attn.out_proj.bias", "blocks.#.attn.proj.bias", Keep),
-    ("transformer.resblocks.#.ln_2.weight", "blocks.#.norm2.weight", Keep),
-    ("transformer.resblocks.#.ln_2.bias", "blocks.#.norm2.bias", Keep),
-    ("transformer.resblocks.#.mlp.c_fc.weight", "blocks.#.mlp.fc1.weight", Keep),
-    ("transformer.resblocks.#.mlp.c_fc.bias", "blocks.#.mlp.fc1.bias", Keep),
-    ("transformer.resblocks.#.mlp.c_proj.weight", "blocks.#.mlp.fc2.weight", Keep),
-    ("transformer.resblocks.#.mlp.c_proj.bias", "blocks.#.mlp.fc2.bias", Keep),
     ("ln_post.weight", "norm.weight", Keep),
     ("ln_post.bias", "norm.bias", Keep),
 ];
@@ -125,12 +113,13 @@ impl Layout {
         }
     }
 
-    fn rules(self) -> &'static [Rule] {
-        match self {
-            Self::Timm | Self::Dinov2 => TIMM,
-            Self::HuggingFace => HUGGING_FACE,
-            Self::OpenAiClip => OPENAI_CLIP,
-        }
+    fn rules(self) -> impl Iterator<Item = &'static Rule> {
+        let (rules, blocks): (&[Rule], &[Rule]) = match self {
+            Self::Timm | Self::Dinov2 => (TIMM, &[]),
+            Self::HuggingFace => (HUGGING_FACE, &[]),
+            Self::OpenAiClip => (OPENAI_CLIP, OPENAI_BLOCKS),
+        };
+        rules.iter().chain(blocks)
     }
 
     /// What stands before every name of the encoder when it is a part of a larger model.
@@ -186,6 +175,6 @@ pub fn import_encoder(tensors: Tensors, config: &EncoderConfig) -> Result<Tensor
         "blocks.#.ls1.gamma" | "blocks.#.ls2.gamma" => config.layer_scale,
         _ => true,
     };
-    let rules = layout.rules().iter().filter(|(_, ours, _)| exists(ours));
+    let rules = layout.rules().filter(|(_, ours, _)| exists(ours));
     rename(tensors, prefix, layout.unneeded(prefix), rules, config.depth)
 }

@@ -8,6 +8,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dalnet::activation::Activation;
+use dalnet::cosine::unit;
 use dalnet::transformer::{Block, BlockConfig};
 
 use crate::error::TextError;
@@ -147,8 +148,7 @@ impl TextEncoder {
             texts.iter().enumerate().map(|(text, ids)| (text * longest + end_of(ids)) as i32).collect();
         let ends = Tensor::<1, Int>::from_data(TensorData::new(ends, [texts.len()]), &device);
         let ends = tokens.reshape([texts.len() * longest, dim]).select(0, ends);
-        let embeddings = self.text_projection.forward(self.norm.forward(ends));
-        embeddings.clone() / embeddings.powi_scalar(2).sum_dim(1).sqrt()
+        unit(self.text_projection.forward(self.norm.forward(ends)))
     }
 }
 

@@ -22,6 +22,7 @@ pub mod model;
 pub mod object_mask;
 pub mod objective;
 pub mod patch_contrast;
+pub mod pixels;
 pub mod pseudo_label;
 pub mod refine;
 pub mod resize;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dalnet::DalNet;
 use dalnet::cam::{Cams, multi_scale_cam};
+use dalnet::pixels::denormalise;
 use dalnet::refine::Refinement;
 use dalnet::resize::Resize;
 use dalnet::similarity::{nearest_class, similarity_maps};
@@ -42,9 +43,10 @@ pub(super) fn maps_of(network: &DalNet, spec: &ModelSpec, sample: &Sample, proto
     let Cams { cam, auxiliary_cam, logits } =
         multi_scale_cam(network, images.clone(), &protocol.scales, protocol.affinity.as_ref());
     let present = present_classes(&sample.labels, &device);
+    let pixels = denormalise(images.clone(), spec.normalisation.mean, spec.normalisation.std);
     let at_mask_size = |cam: Tensor<4>| -> Result<Vec<f32>> {
         let cam = cam.select(1, present.clone());
-        let cam = if protocol.refine { Refinement::default().refine(pixels(&images, spec), cam) } else { cam };
+        let cam = if protocol.refine { Refinement::default().refine(pixels.clone(), cam) } else { cam };
         Ok(Resize::BILINEAR.apply(cam, size).into_data().try_to_vec::<f32>()?)
     };
     let (cam, auxiliary_cam) = (at_mask_size(cam)?, at_mask_size(auxiliary_cam)?);
@@ -58,12 +60,6 @@ pub(super) fn maps_of(network: &DalNet, spec: &ModelSpec, sample: &Sample, proto
         segmentation,
         nearest,
     })
-}
-
-/// The input as pixels in 0..1.
-fn pixels(images: &Tensor<4>, spec: &ModelSpec) -> Tensor<4> {
-    let channels = |values: [f32; 3]| Tensor::<1>::from_floats(values, &images.device()).reshape([1, 3, 1, 1]);
-    (images.clone() * channels(spec.normalisation.std) + channels(spec.normalisation.mean)).clamp(0.0, 1.0)
 }
 
 type Dense = (Option<[Vec<u8>; 2]>, Option<(Vec<u8>, [usize; 2])>);

@@ -12,6 +12,7 @@ use dalnet::DalNet;
 use dalnet::alignment::collapse::Separation;
 use dalnet::cam::multi_scale_cam;
 use dalnet::objective::{Pass, Term, View};
+use dalnet::pixels::denormalise;
 use dalnet_data::{Batch, Normalisation};
 
 use super::recipe::Recipe;
@@ -145,9 +146,7 @@ impl Trainer {
         let values = batch.images[pictures.start * image..pictures.end * image].to_vec();
         let labels = batch.labels[pictures.start * classes..pictures.end * classes].to_vec();
         let images = Tensor::<4>::from_data(TensorData::new(values, [pictures.len(), 3, side, side]), device);
-        let channels = |values: [f32; 3]| Tensor::<1>::from_floats(values, device).reshape([1, 3, 1, 1]);
-        let Normalisation { mean, std } = self.normalisation;
-        let pixels = (images.clone() * channels(std) + channels(mean)).clamp(0.0, 1.0);
+        let pixels = denormalise(images.clone(), self.normalisation.mean, self.normalisation.std);
         let scales = &self.recipe.label_scales;
         let cams = (!scales.is_empty()).then(|| {
             let affinity = self.recipe.objective.affinity.as_ref();

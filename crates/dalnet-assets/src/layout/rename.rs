@@ -22,6 +22,23 @@ pub(super) enum Change {
     Part,
 }
 
+/// The blocks of both of CLIP's towers in OpenAI's and open_clip's files.
+#[rustfmt::skip]
+pub(super) const OPENAI_BLOCKS: &[Rule] = &[
+    ("transformer.resblocks.#.ln_1.weight", "blocks.#.norm1.weight", Change::Keep),
+    ("transformer.resblocks.#.ln_1.bias", "blocks.#.norm1.bias", Change::Keep),
+    ("transformer.resblocks.#.attn.in_proj_weight", "blocks.#.attn.qkv.weight", Change::Keep),
+    ("transformer.resblocks.#.attn.in_proj_bias", "blocks.#.attn.qkv.bias", Change::Keep),
+    ("transformer.resblocks.#.attn.out_proj.weight", "blocks.#.attn.proj.weight", Change::Keep),
+    ("transformer.resblocks.#.attn.out_proj.bias", "blocks.#.attn.proj.bias", Change::Keep),
+    ("transformer.resblocks.#.ln_2.weight", "blocks.#.norm2.weight", Change::Keep),
+    ("transformer.resblocks.#.ln_2.bias", "blocks.#.norm2.bias", Change::Keep),
+    ("transformer.resblocks.#.mlp.c_fc.weight", "blocks.#.mlp.fc1.weight", Change::Keep),
+    ("transformer.resblocks.#.mlp.c_fc.bias", "blocks.#.mlp.fc1.bias", Change::Keep),
+    ("transformer.resblocks.#.mlp.c_proj.weight", "blocks.#.mlp.fc2.weight", Change::Keep),
+    ("transformer.resblocks.#.mlp.c_proj.bias", "blocks.#.mlp.fc2.bias", Change::Keep),
+];
+
 /// The tensors under our names, by `rules` whose names follow `prefix` in the file, for a model of `depth` blocks. Those
 /// that `unneeded` names are dropped: whole names, prefix included, or beginnings when they end in a dot.
 ///

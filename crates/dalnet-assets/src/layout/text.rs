@@ -4,7 +4,7 @@
 //! HuggingFace transformers `modeling_clip.py` (`CLIPModel`, `CLIPTextModelWithProjection`).
 
 use super::rename::Change::{Keep, Part, Transpose};
-use super::rename::{Rule, rename};
+use super::rename::{OPENAI_BLOCKS, Rule, rename};
 use crate::error::WeightsError;
 use crate::weights::Tensors;
 
@@ -12,18 +12,6 @@ use crate::weights::Tensors;
 const OPENAI: &[Rule] = &[
     ("token_embedding.weight", "token_embedding.weight", Keep),
     ("positional_embedding", "positional_embedding", Keep),
-    ("transformer.resblocks.#.ln_1.weight", "blocks.#.norm1.weight", Keep),
-    ("transformer.resblocks.#.ln_1.bias", "blocks.#.norm1.bias", Keep),
-    ("transformer.resblocks.#.attn.in_proj_weight", "blocks.#.attn.qkv.weight", Keep),
-    ("transformer.resblocks.#.attn.in_proj_bias", "blocks.#.attn.qkv.bias", Keep),
-    ("transformer.resblocks.#.attn.out_proj.weight", "blocks.#.attn.proj.weight", Keep),
-    ("transformer.resblocks.#.attn.out_proj.bias", "blocks.#.attn.proj.bias", Keep),
-    ("transformer.resblocks.#.ln_2.weight", "blocks.#.norm2.weight", Keep),
-    ("transformer.resblocks.#.ln_2.bias", "blocks.#.norm2.bias", Keep),
-    ("transformer.resblocks.#.mlp.c_fc.weight", "blocks.#.mlp.fc1.weight", Keep),
-    ("transformer.resblocks.#.mlp.c_fc.bias", "blocks.#.mlp.fc1.bias", Keep),
-    ("transformer.resblocks.#.mlp.c_proj.weight", "blocks.#.mlp.fc2.weight", Keep),
-    ("transformer.resblocks.#.mlp.c_proj.bias", "blocks.#.mlp.fc2.bias", Keep),
     ("ln_final.weight", "norm.weight", Keep),
     ("ln_final.bias", "norm.bias", Keep),
     ("text_projection", "text_projection.weight", Transpose),
@@ -61,7 +49,7 @@ struct TextLayout {
     mark: &'static str,
     /// What stands before the number of a block, prefix included.
     blocks: &'static str,
-    rules: &'static [Rule],
+    rules: [&'static [Rule]; 2],
     /// Whole names, or beginnings with a final dot, that such files hold and a text encoder does not need.
     unneeded: &'static [&'static str],
 }
@@ -71,7 +59,7 @@ const LAYOUTS: &[TextLayout] = &[
         prefix: "",
         mark: "token_embedding.weight",
         blocks: "transformer.resblocks.",
-        rules: OPENAI,
+        rules: [OPENAI, OPENAI_BLOCKS],
         unneeded: &[
             "visual.",
             "logit_scale",
@@ -87,14 +75,14 @@ const LAYOUTS: &[TextLayout] = &[
         prefix: "text.",
         mark: "text.token_embedding.weight",
         blocks: "text.transformer.resblocks.",
-        rules: OPENAI,
+        rules: [OPENAI, OPENAI_BLOCKS],
         unneeded: &["visual.", "logit_scale", "logit_bias", "text.attn_mask"],
     },
     TextLayout {
         prefix: "",
         mark: "text_model.embeddings.token_embedding.weight",
         blocks: "text_model.encoder.layers.",
-        rules: HUGGING_FACE,
+        rules: [HUGGING_FACE, &[]],
         unneeded: &["vision_model.", "visual_projection.", "logit_scale"],
     },
 ];
@@ -115,5 +103,5 @@ pub fn import_text_encoder(tensors: Tensors) -> Result<Tensors, WeightsError> {
     // A number beyond any real model would only make the list of what is missing endless.
     let depth = tensors.keys().filter_map(|name| number(name)).filter(|&number| number < 1000).max();
     let depth = depth.map_or(0, |last| last + 1);
-    rename(tensors, layout.prefix, layout.unneeded, layout.rules.iter(), depth)
+    rename(tensors, layout.prefix, layout.unneeded, layout.rules.into_iter().flatten(), depth)
 }

@@ -1,5 +1,7 @@
 //! One forward pass and its losses.
 
+use std::cell::OnceCell;
+
 use burn::tensor::activation::softmax;
 use burn::tensor::{Int, Tensor};
 
@@ -37,8 +39,10 @@ pub struct Pass<'a> {
     objective: &'a Objective,
     model: &'a DalNet,
     view: &'a View<'a>,
-    /// What the network put out; a measurement may cut its graph here.
+    /// What the network put out; a measurement may cut its graph here, before it asks for anything.
     pub outputs: Outputs,
+    /// The auxiliary CAM on the patch grid, and the crop boxes there: two losses look through them.
+    auxiliary: OnceCell<(Tensor<4>, Vec<[usize; 4]>)>,
 }
 
 /// What the alignment losses are computed from.
@@ -57,7 +61,7 @@ impl<'a> Pass<'a> {
     pub fn new(objective: &'a Objective, model: &'a DalNet, view: &'a View<'a>) -> Self {
         let affinity = objective.affinity.as_ref().filter(|_| view.cams.is_none());
         let outputs = model.forward(view.images.clone(), Affinity::blocks(affinity));
-        Self { objective, model, view, outputs }
+        Self { objective, model, view, outputs, auxiliary: OnceCell::new() }
     }
 
     /// The losses that count at a step, counted from 0, unweighted and in the order of [`Term`].
@@ -106,10 +110,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The auxiliary CAM on the patch grid, and the crop boxes there.
-    fn auxiliary_on_grid(&self) -> (Tensor<4>, Vec<[usize; 4]>) {
-        let cam = Resize::BILINEAR.apply(self.cam(true), self.outputs.features.grid);
-        (cam, boxes_on_grid(self.view.crop_boxes, self.model.encoder.patch_size()))
+    fn auxiliary_on_grid(&self) -> &(Tensor<4>, Vec<[usize; 4]>) {
+        self.auxiliary.get_or_init(|| {
+            let cam = Resize::BILINEAR.apply(self.cam(true), self.outputs.features.grid);
+            (cam, boxes_on_grid(self.view.crop_boxes, self.model.encoder.patch_size()))
+        })
     }
 
     /// Cosines with the texts, and the object-aware mask.
@@ -120,7 +125,7 @@ impl<'a> Pass<'a> {
         Aligned {
             class_token: alignment.class_token_similarity(features.class_token.clone()),
             patches: alignment.similarity(features.patch_tokens.clone()),
-            mask: object_mask(cam, self.objective.object, &boxes),
+            mask: object_mask(cam.clone(), self.objective.object, boxes),
         }
     }
 
@@ -136,7 +141,7 @@ impl<'a> Pass<'a> {
         let (cam, boxes) = self.auxiliary_on_grid();
         let (low, high) = self.objective.contrast_levels;
         let levels = Thresholds { background: low, uncertain: Some((low, high)) };
-        let labels = cam_to_label(cam, levels, Some(&boxes)).flatten(1, 2);
+        let labels = cam_to_label(cam.clone(), levels, Some(boxes)).flatten(1, 2);
         patch_token_contrast(self.outputs.features.patch_tokens.clone(), labels)
     }
 
