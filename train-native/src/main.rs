@@ -1,5 +1,6 @@
 //! `train-native`: train, evaluate and run DALNet.
 
+mod batch;
 mod device;
 mod embed;
 mod evaluate;
@@ -7,7 +8,10 @@ mod export;
 mod files;
 mod model;
 mod palette;
+mod pictures;
+mod pseudo_label;
 mod segment;
+mod shard;
 mod source;
 mod train;
 
@@ -38,6 +42,8 @@ enum Command {
     Embed(embed::Options),
     /// Turn pictures into masks and overlays.
     Segment(segment::Options),
+    /// Turn the image tags of a data set into masks.
+    PseudoLabel(pseudo_label::Options),
     /// Write the files of a model that pages load.
     Export(export::Options),
 }
@@ -48,6 +54,7 @@ fn main() -> ExitCode {
         Command::Eval(options) => evaluate::run(&options),
         Command::Embed(options) => embed::run(&options),
         Command::Segment(options) => segment::run(&options),
+        Command::PseudoLabel(options) => pseudo_label::run(&options),
         Command::Export(options) => export::run(&options),
     };
     match result {

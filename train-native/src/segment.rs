@@ -1,6 +1,5 @@
 //! `train-native segment`: pictures to masks and overlays.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -11,13 +10,16 @@ use dalnet_engine::{ClassShare, MAX_PIXELS, Options as Question, Picture, Segmen
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, RgbImage};
 
+use crate::batch::Batch;
 use crate::device::DeviceChoice;
 use crate::model::open_model;
 use crate::palette;
-use crate::sentence;
+use crate::pictures::{self, Found};
 
 /// Share of the colour in an overlay.
 const OPACITY: f32 = 0.6;
+/// Endings of mask and overlay, in the order in which they are written.
+const ENDINGS: [&str; 2] = [".png", ".overlay.png"];
 
 /// Options of `train-native segment`.
 #[derive(Debug, Args)]
@@ -34,52 +36,58 @@ pub(crate) struct Options {
     /// At or below this value of the CAM (0 to 1) a pixel is background [default: the model's own]
     #[arg(long)]
     background_threshold: Option<f32>,
-    /// Pictures: JPEG or PNG
+    /// Segment pictures anew that have a mask and an overlay in --out already
+    #[arg(long)]
+    overwrite: bool,
+    /// Pictures (JPEG or PNG), or folders of them, however deep, whose folders --out repeats
     #[arg(required = true)]
     pictures: Vec<PathBuf>,
 }
 
 /// Segments every picture; one that cannot be segmented does not keep the others from it.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let mut names = BTreeSet::new();
-    if let Some(twin) = options.pictures.iter().find(|path| !names.insert(path.file_stem())) {
-        bail!("{}: another picture has the same name, and so would have the same mask", twin.display());
+    let mut pictures = pictures::find(&options.pictures, &options.out)?;
+    let all = pictures.len();
+    if !options.overwrite {
+        // The overlay is written last, and both are whole or absent.
+        pictures.retain(|picture| ENDINGS.iter().any(|ending| !picture.beside(&options.out, ending).is_file()));
+    }
+    if pictures.len() < all {
+        eprintln!("{} of {all} pictures are finished; --overwrite makes them anew", all - pictures.len());
+    }
+    if pictures.is_empty() {
+        return Ok(());
     }
     let (device, device_name) = options.device.open()?;
     let model = open_model(&options.model)?;
     let segmenter = Segmenter::load(model, device).with_context(|| options.model.display().to_string())?;
-    eprintln!("segmenting {} pictures on {device_name}", options.pictures.len());
+    eprintln!("segmenting {} pictures on {device_name}", pictures.len());
     let question = Question { background_threshold: options.background_threshold, classes: None };
-    let mut failed = 0;
-    for path in &options.pictures {
-        match segment(&segmenter, path, &question, &options.out) {
-            Ok(found) => println!("{}: {found}", path.display()),
-            Err(error) => {
-                failed += 1;
-                eprintln!("error: {}", sentence(&error));
-            }
+    let batch = Batch::new(pictures.len())?;
+    for picture in &pictures {
+        if let Some(found) = batch.done(segment(&segmenter, picture, &question, &options.out)) {
+            batch.say(format!("{}: {found}", picture.path.display()));
         }
     }
-    if failed > 0 {
-        bail!("{failed} of {} pictures could not be segmented; see above", options.pictures.len());
-    }
-    Ok(())
+    batch.finish("segmented")
 }
 
 /// Writes mask and overlay of one picture and says what was found.
-fn segment(segmenter: &Segmenter, path: &Path, question: &Question, out: &Path) -> Result<String> {
-    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    let mask = out.join(format!("{stem}.png"));
-    if let (Ok(mask), Ok(picture)) = (mask.canonicalize(), path.canonicalize())
-        && mask == picture
-    {
-        bail!("{}: its mask would overwrite it; choose another --out", path.display());
+fn segment(segmenter: &Segmenter, picture: &Found, question: &Question, out: &Path) -> Result<String> {
+    let path = &picture.path;
+    let [mask, overlaid] = ENDINGS.map(|ending| picture.beside(out, ending));
+    for result in [&mask, &overlaid] {
+        if let (Ok(result), Ok(picture)) = (result.canonicalize(), path.canonicalize())
+            && result == picture
+        {
+            bail!("{}: its mask would overwrite it; choose another --out", path.display());
+        }
     }
     let rgb = decode_file(path)?;
     let (width, height) = rgb.dimensions();
     let (labels, classes) = label(segmenter, &rgb, question).with_context(|| path.display().to_string())?;
     write_atomically(&mask, &palette::indexed_png(&labels, [width, height])?)?;
-    write_atomically(&out.join(format!("{stem}.overlay.png")), &overlay(rgb, &labels)?)?;
+    write_atomically(&overlaid, &overlay(rgb, &labels)?)?;
     let found = classes.iter().map(|class| format!("{} {:.0} %", class.name, 100.0 * class.share));
     let found = found.collect::<Vec<_>>().join(", ");
     Ok(if found.is_empty() { "no class of the model found".to_owned() } else { found })

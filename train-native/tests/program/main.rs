@@ -4,5 +4,6 @@
 mod bad_input;
 mod embed;
 mod fixture;
+mod labels;
 mod results;
 mod training;

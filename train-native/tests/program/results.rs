@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::fixture::{SCORED, SIZE, Tree, eval, jpeg, mask, scene, segment, shared, succeeds};
 
 /// Size and labels of a mask, which must be an 8-bit palette PNG.
-fn read_mask(path: &Path) -> ([u32; 2], Vec<u8>) {
+pub(crate) fn read_mask(path: &Path) -> ([u32; 2], Vec<u8>) {
     let mut decoder = png::Decoder::new(BufReader::new(fs::File::open(path).expect("a mask")));
     decoder.set_transformations(png::Transformations::IDENTITY);
     let mut reader = decoder.read_info().expect("a PNG");

@@ -1,0 +1,171 @@
+//! `train-native pseudo-label`: the image tags of a data set to masks that any supervised trainer can learn from.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::{Device, Tensor, TensorData};
+use clap::Args;
+use dalnet::DalNet;
+use dalnet::affinity::Affinity;
+use dalnet::cam::{multi_scale_cam, valid_cam};
+use dalnet::pixels::denormalise;
+use dalnet::pseudo_label::RefinedLabels;
+use dalnet_assets::files::write_atomically;
+use dalnet_assets::{Map, ModelSpec};
+use dalnet_data::Sample;
+use dalnet_engine::Picture;
+use image::DynamicImage;
+use rayon::prelude::*;
+
+use crate::batch::Batch;
+use crate::device::DeviceChoice;
+use crate::model::open_model;
+use crate::palette;
+use crate::shard::ShardOptions;
+use crate::source::Source;
+
+/// Folder of the masks in --out, beside which VOC has its SegmentationClass.
+const FOLDER: &str = "SegmentationClassPseudo";
+
+/// Options of `train-native pseudo-label`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Data set with image tags; its masks are not looked at
+    #[arg(long)]
+    data: Source,
+    /// Splits to label
+    #[arg(long, value_delimiter = ',', default_value = "train_aug")]
+    split: Vec<String>,
+    /// A run's folder, a checkpoint's folder, or a manifest.json
+    #[arg(long)]
+    model: PathBuf,
+    /// Folder for SegmentationClassPseudo/ID.png (VOC palette; 255 is uncertain)
+    #[arg(long)]
+    out: PathBuf,
+    /// Scales of the CAM [default: the model's own]
+    #[arg(long, value_delimiter = ',')]
+    scales: Vec<f64>,
+    /// Spread the CAM along the attention of all blocks, applied K times; 0 leaves it as it is
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    affinity: usize,
+    /// Score of the background that a class must beat to be foreground
+    #[arg(long, default_value_t = 0.7)]
+    high: f32,
+    /// Score of the background that no class may beat where there is background; between the two it is uncertain
+    #[arg(long, default_value_t = 0.25)]
+    low: f32,
+    #[command(flatten)]
+    shard: ShardOptions,
+    /// Label pictures anew that have a mask in --out already
+    #[arg(long)]
+    overwrite: bool,
+    /// Where to run: auto, cpu or gpu
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+}
+
+impl Options {
+    fn check(&self) -> Result<()> {
+        let (low, high) = (self.low, self.high);
+        if !(0.0 <= low && low <= high && high <= 1.0) {
+            bail!("--low {low} --high {high}: both are 0 to 1 and the low one is not above the high one");
+        }
+        if let Some(scale) = self.scales.iter().find(|scale| !(0.1..=8.0).contains(*scale)) {
+            bail!("--scales {scale} is outside 0.1 to 8; use for example --scales 1,0.5,1.5");
+        }
+        Ok(())
+    }
+}
+
+/// How a picture becomes labels.
+struct Labeller {
+    network: DalNet,
+    device: Device,
+    spec: ModelSpec,
+    scales: Vec<f64>,
+    affinity: Option<Affinity>,
+    refined: RefinedLabels,
+}
+
+/// Labels every picture of this job that has no mask yet.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    options.check()?;
+    let shard = options.shard.shard(|name| env::var(name).ok())?;
+    let mut samples = options.data.samples(&options.split)?;
+    // Splits overlap; two jobs must not write one file.
+    let mut ids = BTreeSet::new();
+    samples.retain(|sample| ids.insert(sample.id.clone()));
+    let mut samples = shard.of(samples);
+    let (all, folder) = (samples.len(), options.out.join(FOLDER));
+    if !options.overwrite {
+        samples.retain(|sample| !mask_of(&folder, sample).is_file());
+    }
+    eprintln!("part {shard}: {all} pictures, {} finished before", all - samples.len());
+    if samples.is_empty() {
+        return Ok(());
+    }
+    let (device, device_name) = options.device.open()?;
+    let model = open_model(&options.model)?;
+    let spec = model.spec.clone();
+    if let Some(sample) = samples.iter().find(|sample| sample.labels.iter().any(|label| *label >= spec.classes.len())) {
+        bail!("picture {:?} has a tag that {} does not know; use its data set", sample.id, options.model.display());
+    }
+    let network = model.build(&device).with_context(|| options.model.display().to_string())?;
+    let depth = spec.architecture.encoder.depth;
+    let labeller = Labeller {
+        scales: if options.scales.is_empty() { spec.input.scales.clone() } else { options.scales.clone() },
+        affinity: (options.affinity > 0)
+            .then(|| Affinity { power: options.affinity, ..Affinity::of_all_blocks(depth) }),
+        refined: RefinedLabels { high: options.high, low: options.low, ..RefinedLabels::default() },
+        network,
+        device,
+        spec,
+    };
+    fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    eprintln!("labelling {} pictures on {device_name}", samples.len());
+    let batch = Batch::new(samples.len())?;
+    samples.par_iter().for_each(|sample| {
+        batch.done(labeller.write(sample, &mask_of(&folder, sample)).with_context(|| sample.id.clone()));
+    });
+    batch.finish("labelled")?;
+    println!("written to {}", folder.display());
+    Ok(())
+}
+
+fn mask_of(folder: &Path, sample: &Sample) -> PathBuf {
+    folder.join(format!("{}.png", sample.id))
+}
+
+impl Labeller {
+    /// Writes the mask of one picture, of the picture's size.
+    fn write(&self, sample: &Sample, path: &Path) -> Result<()> {
+        let picture = sample.read_picture()?;
+        let (width, height) = picture.dimensions();
+        let size = [height as usize, width as usize];
+        let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
+        let images = Picture::new(size[1], size[0], rgba.as_raw())?.input(&self.spec, &self.device);
+        let labels = self.label(images, &sample.labels, size)?;
+        write_atomically(path, &palette::indexed_png(&labels, [width, height])?)?;
+        Ok(())
+    }
+
+    /// Refined pseudo labels `[size]` of the picture `images` `[1, 3, H, W]` that shows the classes `tags`.
+    fn label(&self, images: Tensor<4>, tags: &[usize], size: [usize; 2]) -> Result<Vec<u8>> {
+        let classes = self.spec.classes.len();
+        let present = (0..classes).map(|class| f32::from(u8::from(tags.contains(&class)))).collect::<Vec<_>>();
+        let present = Tensor::<2>::from_data(TensorData::new(present, [1, classes]), &self.device);
+        let cams = multi_scale_cam(&self.network, images.clone(), &self.scales, self.affinity.as_ref());
+        let cam = match self.spec.input.map {
+            Map::Cam => cams.cam,
+            Map::AuxiliaryCam => cams.auxiliary_cam,
+        };
+        let cam = valid_cam(cam, present.clone());
+        let [_, _, rows, columns] = images.dims();
+        let normalisation = &self.spec.normalisation;
+        let pixels = denormalise(images, normalisation.mean, normalisation.std);
+        let labels = self.refined.pseudo_labels(pixels, cam, present, &[[0, rows, 0, columns]], size);
+        labels.into_data().iter::<i64>().map(|label| u8::try_from(label).context("a label above 255")).collect()
+    }
+}
