@@ -1,11 +1,15 @@
 //! `train-native`: train, evaluate and run DALNet.
 
 mod batch;
+mod completions;
 mod device;
+mod doctor;
 mod embed;
 mod evaluate;
 mod export;
 mod files;
+mod help;
+mod inspect;
 mod model;
 mod palette;
 mod pictures;
@@ -17,7 +21,7 @@ mod train;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Semantic segmentation learnt from image tags only.
 ///
@@ -35,17 +39,31 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train from pictures with image tags.
+    #[command(after_long_help = help::TRAIN)]
     Train(train::Options),
     /// Score the CAMs of a model against masks.
+    #[command(after_long_help = help::EVAL)]
     Eval(evaluate::Options),
     /// Make the text embeddings of a list of classes.
     Embed(embed::Options),
     /// Turn pictures into masks and overlays.
+    #[command(after_long_help = help::SEGMENT)]
     Segment(segment::Options),
     /// Turn the image tags of a data set into masks.
+    #[command(after_long_help = help::PSEUDO_LABEL)]
     PseudoLabel(pseudo_label::Options),
     /// Write the files of a model that pages load.
+    #[command(after_long_help = help::EXPORT)]
     Export(export::Options),
+    /// Say what a model is, where it comes from, and that its files are whole.
+    #[command(after_long_help = help::INSPECT)]
+    Inspect(inspect::Options),
+    /// Look at this machine and try every device.
+    #[command(after_long_help = help::DOCTOR)]
+    Doctor(doctor::Options),
+    /// Print the completions of a shell.
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions(completions::Options),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +74,9 @@ fn main() -> ExitCode {
         Command::Segment(options) => segment::run(&options),
         Command::PseudoLabel(options) => pseudo_label::run(&options),
         Command::Export(options) => export::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
+        Command::Completions(options) => completions::run(&options, &mut Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

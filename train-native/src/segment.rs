@@ -47,6 +47,9 @@ pub(crate) struct Options {
 /// Segments every picture; one that cannot be segmented does not keep the others from it.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut pictures = pictures::find(&options.pictures, &options.out)?;
+    if let Some(picture) = pictures.iter().find(|picture| overwrites(picture, &options.out)) {
+        bail!("{}: its mask would overwrite it; choose another --out", picture.path.display());
+    }
     let all = pictures.len();
     if !options.overwrite {
         // The overlay is written last, and both are whole or absent.
@@ -72,17 +75,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     batch.finish("segmented")
 }
 
+/// Whether a result of a picture is the picture itself.
+fn overwrites(picture: &Found, out: &Path) -> bool {
+    let Ok(path) = picture.path.canonicalize() else { return false };
+    ENDINGS.iter().any(|ending| picture.beside(out, ending).canonicalize().is_ok_and(|result| result == path))
+}
+
 /// Writes mask and overlay of one picture and says what was found.
 fn segment(segmenter: &Segmenter, picture: &Found, question: &Question, out: &Path) -> Result<String> {
     let path = &picture.path;
     let [mask, overlaid] = ENDINGS.map(|ending| picture.beside(out, ending));
-    for result in [&mask, &overlaid] {
-        if let (Ok(result), Ok(picture)) = (result.canonicalize(), path.canonicalize())
-            && result == picture
-        {
-            bail!("{}: its mask would overwrite it; choose another --out", path.display());
-        }
-    }
     let rgb = decode_file(path)?;
     let (width, height) = rgb.dimensions();
     let (labels, classes) = label(segmenter, &rgb, question).with_context(|| path.display().to_string())?;

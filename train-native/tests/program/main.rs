@@ -5,5 +5,6 @@ mod bad_input;
 mod embed;
 mod fixture;
 mod labels;
+mod machine;
 mod results;
 mod training;

@@ -1,0 +1,61 @@
+//! Examples at the end of `--help` of each subcommand.
+
+pub(crate) const TRAIN: &str = "\
+Examples:
+  From pre-trained weights of ViT-Ti/16, on pictures in the official VOC layout:
+    train-native train --data voc:VOCdevkit/VOC2012 --weights vit_tiny.safetensors --out run
+  Go on after Ctrl-C or a crash, with the same options:
+    train-native train --data voc:VOCdevkit/VOC2012 --weights vit_tiny.safetensors --out run --resume
+  Without the alignment losses, and with another value of the preset:
+    train-native train --data voc:VOCdevkit/VOC2012 --without im,ex --set objective.terms.ptc.weight=0.1 --out run";
+
+pub(crate) const EVAL: &str = "\
+Examples:
+  The CAM at three scales:
+    train-native eval --data voc:VOCdevkit/VOC2012 --split val --model run --json scores.json
+  Spread along the attention and refined by the picture's pixels, on 120 pictures:
+    train-native eval --data voc:VOCdevkit/VOC2012 --model run --affinity 1 --refine --pictures 120 --json refined.json";
+
+pub(crate) const SEGMENT: &str = "\
+Examples:
+  One photo; masks/photo.png holds the labels, masks/photo.overlay.png shows them:
+    train-native segment --model run --out masks photo.jpg
+  A folder of photos, however deep; the same command goes on where it was stopped:
+    train-native segment --model run --out masks photos
+A picture that cannot be segmented is named at the end, the others are written, and the exit code is 2.";
+
+pub(crate) const PSEUDO_LABEL: &str = "\
+Examples:
+  Masks for a whole training split, as SegmentationClassPseudo/ID.png:
+    train-native pseudo-label --data voc:VOCdevkit/VOC2012 --split train_aug --model run --out pseudo
+  The second of four equal parts; every machine runs its own:
+    train-native pseudo-label --data voc:VOCdevkit/VOC2012 --model run --out pseudo --shard 2/4
+  As a Slurm array or an indexed Kubernetes job: see jobs/pseudo-label.slurm and jobs/pseudo-label.k8s.yaml.
+The same command again labels only the pictures that have no mask yet.";
+
+pub(crate) const EXPORT: &str = "\
+Examples:
+  Score at the one scale that pages use, then write manifest.json and 16-bit weights:
+    train-native eval --data voc:VOCdevkit/VOC2012 --split val --model run --scales 1 --json page.json
+    train-native export --model run --scores page.json --card model-card.json --out model";
+
+pub(crate) const INSPECT: &str = "\
+Examples:
+  The newest checkpoint of a run, or a shipped model:
+    train-native inspect run
+    train-native inspect model/manifest.json
+  For other programs:
+    train-native inspect run --json";
+
+pub(crate) const DOCTOR: &str = "\
+Each device computes a tiny fixed network, which is compared with double precision on the processor, and a larger matrix
+product, which is timed. The exit code is 2 if one of them fails.
+
+Example:
+    train-native doctor";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+    train-native completions bash > ~/.local/share/bash-completion/completions/train-native
+    train-native completions zsh > ~/.zfunc/_train-native
+    train-native completions fish > ~/.config/fish/completions/train-native.fish";
