@@ -39,6 +39,15 @@ Examples:
     train-native eval --data voc:VOCdevkit/VOC2012 --split val --model run --scales 1 --json page.json
     train-native export --model run --scores page.json --card model-card.json --out model";
 
+pub(crate) const FETCH: &str = "\
+Examples:
+  Weights to start training from:
+    train-native fetch vit-tiny
+  A data set, unpacked to data/VOCdevkit/VOC2012:
+    train-native fetch voc --out data
+The same command goes on where a download stopped. A file is checked against the published digest; where there is none,
+its SHA-256 is noted beside it at the first download and checked from then on.";
+
 pub(crate) const INSPECT: &str = "\
 Examples:
   The newest checkpoint of a run, or a shipped model:

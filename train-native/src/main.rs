@@ -7,6 +7,7 @@ mod doctor;
 mod embed;
 mod evaluate;
 mod export;
+mod fetch;
 mod files;
 mod help;
 mod inspect;
@@ -55,6 +56,9 @@ enum Command {
     /// Write the files of a model that pages load.
     #[command(after_long_help = help::EXPORT)]
     Export(export::Options),
+    /// Fetch data sets and pre-trained weights.
+    #[command(after_long_help = help::FETCH)]
+    Fetch(fetch::Options),
     /// Say what a model is, where it comes from, and that its files are whole.
     #[command(after_long_help = help::INSPECT)]
     Inspect(inspect::Options),
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Command::Segment(options) => segment::run(&options),
         Command::PseudoLabel(options) => pseudo_label::run(&options),
         Command::Export(options) => export::run(&options),
+        Command::Fetch(options) => fetch::run(&options),
         Command::Inspect(options) => inspect::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Completions(options) => completions::run(&options, &mut Cli::command()),

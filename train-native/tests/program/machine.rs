@@ -61,7 +61,7 @@ fn doctor_finds_this_machine_well() {
 fn shells_complete_every_subcommand() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = said(program("completions").arg(shell));
-        for subcommand in ["train", "eval", "segment", "pseudo-label", "inspect", "doctor", "export"] {
+        for subcommand in ["train", "eval", "segment", "pseudo-label", "fetch", "inspect", "doctor", "export"] {
             assert!(script.contains(subcommand), "{shell}: {subcommand}");
         }
     }
@@ -69,7 +69,9 @@ fn shells_complete_every_subcommand() {
 
 #[test]
 fn the_long_help_shows_examples_as_they_are_typed() {
-    for subcommand in ["train", "eval", "segment", "pseudo-label", "export", "inspect", "doctor", "completions"] {
+    for subcommand in
+        ["train", "eval", "segment", "pseudo-label", "export", "fetch", "inspect", "doctor", "completions"]
+    {
         let help = said(program(subcommand).arg("--help"));
         assert!(
             help.lines().any(|line| line.starts_with(&format!("    train-native {subcommand} "))
@@ -77,4 +79,19 @@ fn the_long_help_shows_examples_as_they_are_typed() {
             "{help}"
         );
     }
+}
+
+#[test]
+fn fetch_names_the_licence_and_says_that_there_is_no_network() {
+    let tree = Tree::new();
+    let mut fetch = program("fetch");
+    // Nobody listens on port 1, so nothing is asked of the network.
+    fetch.args(["vit-tiny", "--out"]).arg(tree.path("weights")).envs([("ALL_PROXY", "http://127.0.0.1:1")]);
+    for name in ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"] {
+        fetch.env_remove(name);
+    }
+    let said = stderr(&fetch.output().unwrap());
+    assert!(said.contains("licence: Apache-2.0"), "{said}");
+    refused(&mut fetch, &["vit_tiny", "cannot be reached", "check network and proxy"]);
+    refused(program("fetch").arg("imagenet"), &["imagenet"]);
 }
