@@ -144,7 +144,10 @@ impl Asset {
                 format!("next: train-native train --weights {out}/{}", self.parts()[0].file)
             }
             Self::ClipVitB16 => {
-                format!("next: train-native embed --clip {out}/{} --classes names.txt", self.parts()[0].file)
+                format!(
+                    "next: train-native embed --clip {out}/{} --classes names.txt --out {out}/text.safetensors",
+                    self.parts()[0].file
+                )
             }
         }
     }
