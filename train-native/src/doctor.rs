@@ -2,13 +2,13 @@
 
 mod check;
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::{env, fs, panic, thread};
+use std::{env, fs, thread};
 
 use anyhow::{Result, bail};
 use burn::tensor::{Device, DeviceType};
 use clap::Args;
+
+use crate::panics::quietly;
 
 /// Options of `train-native doctor`: none.
 #[derive(Debug, Args)]
@@ -47,21 +47,6 @@ pub(crate) fn run(Options {}: &Options) -> Result<()> {
     bail!("{} cannot be relied on; update the driver, or use --device cpu", failed.join(", "))
 }
 
-/// Runs what may panic, as drivers make their callers do, without the panic's own message.
-fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| ()));
-    let result = catch_unwind(AssertUnwindSafe(work));
-    panic::set_hook(hook);
-    result.map_err(|reason| told_by(reason.as_ref()))
-}
-
-/// The first line of what a panic says.
-fn told_by(reason: &(dyn Any + Send)) -> String {
-    let text = reason.downcast_ref::<String>().map(String::as_str).or_else(|| reason.downcast_ref::<&str>().copied());
-    text.and_then(|text| text.lines().next()).unwrap_or("a panic without a reason").to_owned()
-}
-
 #[cfg(target_arch = "x86_64")]
 fn instructions() -> String {
     let known = [
@@ -90,16 +75,5 @@ fn memory() -> String {
     match (gibibytes("MemTotal"), gibibytes("MemAvailable")) {
         (Some(total), Some(free)) => format!("{total:.1} GiB, {free:.1} free"),
         _ => "unknown on this system".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_a_failure_with_its_first_line() {
-        assert_eq!(quietly(|| panic!("no driver {}\nbacktrace", 7)).map(|()| 1), Err("no driver 7".to_owned()));
-        assert_eq!(quietly(|| 3), Ok(3));
     }
 }

@@ -13,6 +13,7 @@ mod help;
 mod inspect;
 mod model;
 mod palette;
+mod panics;
 mod pictures;
 mod pseudo_label;
 mod segment;

@@ -100,12 +100,20 @@ impl Checkpoints {
 }
 
 impl<S: Serialize> Checkpoint<S> {
+    /// Writes it all to a sibling named `….partial`, then renames that.
     fn write(&self, folder: &Path) -> Result<(), ModelError> {
         let partial = partial_name(folder);
         if partial.exists() {
             fs::remove_dir_all(&partial)?;
         }
-        fs::create_dir_all(&partial)?;
+        self.write_through(&partial, folder).inspect_err(|_| {
+            // Best effort: on a full disk it gives back what it took, and the first error is the one to report.
+            let _ = fs::remove_dir_all(&partial);
+        })
+    }
+
+    fn write_through(&self, partial: &Path, folder: &Path) -> Result<(), ModelError> {
+        fs::create_dir_all(partial)?;
         let model = write_safetensors(&self.tensors, &Metadata::new(), Precision::F32)?;
         let state = State {
             format_version: FORMAT_VERSION,
@@ -121,7 +129,7 @@ impl<S: Serialize> Checkpoint<S> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
-        fs::rename(&partial, folder)?;
+        fs::rename(partial, folder)?;
         Ok(sync_folder_of(folder)?)
     }
 }

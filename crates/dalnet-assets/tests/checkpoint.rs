@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use dalnet_assets::{Checkpoint, Checkpoints, Model, tensors_of};
+use serde::ser::{Error, Serialize, Serializer};
 
 fn checkpoint(iteration: u64) -> Checkpoint<Vec<f64>> {
     Checkpoint {
@@ -58,6 +59,26 @@ fn the_same_iteration_is_written_anew() {
     let second = checkpoint(7);
     let folder = checkpoints.save(&second, 2).unwrap();
     assert_eq!(Checkpoint::load(&folder).unwrap(), second);
+}
+
+#[test]
+fn one_that_cannot_be_written_leaves_nothing_behind() {
+    /// Fails after model and optimizer were written.
+    struct Unwritable;
+    impl Serialize for Unwritable {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("no such number"))
+        }
+    }
+    let run = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::of_run(run.path());
+    let before = checkpoints.save(&checkpoint(7), 2).unwrap();
+    let Checkpoint { spec, tensors, optimizer, .. } = checkpoint(8);
+    let unwritable = Checkpoint { iteration: 8, spec, tensors, optimizer, training: Unwritable };
+    let said = checkpoints.save(&unwritable, 2).unwrap_err().to_string();
+    assert!(said.contains("000008") && said.contains("no such number"), "{said}");
+    assert_eq!(fs::read_dir(run.path().join("checkpoints")).unwrap().count(), 1);
+    assert_eq!(checkpoints.latest().unwrap(), Some(before));
 }
 
 #[test]

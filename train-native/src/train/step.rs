@@ -17,6 +17,7 @@ use dalnet_data::{Batch, Normalisation};
 
 use super::recipe::Recipe;
 use super::schedule::Polynomial;
+use crate::panics::told_by;
 
 /// Mean losses of a batch by name, without their weights.
 pub(crate) type Losses = BTreeMap<Term, f64>;
@@ -110,7 +111,12 @@ impl Trainer {
             running.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
         });
         let joined = results.into_iter().collect::<Result<Vec<_>, _>>();
-        joined.or_else(|_| bail!("a training thread panicked; see above"))
+        joined.or_else(|reason| {
+            bail!(
+                "iteration {step} cannot be computed ({}); if memory ran out, start a run with a smaller --batch or --crop and another --out",
+                told_by(reason.as_ref())
+            )
+        })
     }
 
     /// Forward and backward of some pictures of a batch, on one device.
