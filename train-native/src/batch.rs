@@ -8,6 +8,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::sentence;
 
+/// A bar for `total` pictures.
+pub(crate) fn bar(total: usize) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}, {eta} left")?;
+    Ok(ProgressBar::new(total as u64).with_style(style))
+}
+
 /// The progress of a batch of pictures, and what went wrong; any thread may report to it.
 pub(crate) struct Batch {
     bar: ProgressBar,
@@ -17,8 +23,7 @@ pub(crate) struct Batch {
 impl Batch {
     /// Nothing of `total` is done yet.
     pub(crate) fn new(total: usize) -> Result<Self> {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}, {eta} left")?;
-        Ok(Self { bar: ProgressBar::new(total as u64).with_style(style), failures: Mutex::default() })
+        Ok(Self { bar: bar(total)?, failures: Mutex::default() })
     }
 
     /// One more is done, well or not.

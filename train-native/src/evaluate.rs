@@ -14,12 +14,13 @@ use dalnet::affinity::Affinity;
 use dalnet::cam::SCALES;
 use dalnet_assets::ModelSpec;
 use dalnet_data::Sample;
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
+use crate::batch::bar;
 use crate::device::DeviceChoice;
 use crate::files::write_json;
 use crate::model::open_model;
+use crate::network;
 use crate::source::Source;
 use maps::maps_of;
 use report::Scores;
@@ -68,10 +69,7 @@ impl Options {
                 bail!("--{name} 0 leaves nothing to score; use at least 1");
             }
         }
-        if let Some(scale) = self.scales.iter().find(|scale| !(0.1..=8.0).contains(*scale)) {
-            bail!("--scales {scale} is outside 0.1 to 8; use for example --scales 1,0.5,1.5");
-        }
-        Ok(())
+        network::check_scales(&self.scales)
     }
 }
 
@@ -128,15 +126,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (device, device_name) = options.device.open()?;
     let model = open_model(&options.model)?;
     let spec = model.spec.clone();
-    let classes = options.data.classes();
-    if spec.classes != classes {
-        bail!(
-            "{} knows the classes {}, the data set {}; use the data set it was trained for",
-            options.model.display(),
-            spec.classes.join(", "),
-            classes.join(", ")
-        );
-    }
+    options.data.check_classes(&spec.classes, &options.model)?;
     let network = model.build(&device).with_context(|| options.model.display().to_string())?;
     let depth = spec.architecture.encoder.depth;
     let protocol = Protocol {
@@ -147,8 +137,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ..Protocol::default()
     };
     eprintln!("scoring {} pictures of {} on {device_name}", samples.len(), options.split);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}, {eta} left")?;
-    let bar = ProgressBar::new(samples.len() as u64).with_style(style);
+    let bar = bar(samples.len())?;
     let report = score(&network, &spec, &samples, &protocol, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     write_json(&options.json, &report)?;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use dalnet_assets::files::sha256;
-use dalnet_assets::{Checkpoints, Licence, Manifest, ModelSpec, Quality};
-use serde::Serialize;
+use dalnet_assets::manifest::MANIFEST;
+use dalnet_assets::{FileEntry, Licence, Manifest, ModelSpec, Quality};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::open_model;
+use crate::model::{find_model, open_model};
 
 /// Options of `train-native inspect`.
 #[derive(Debug, Args)]
@@ -33,21 +33,14 @@ struct Card {
     parameters: u64,
     /// By the first part of their names.
     parameters_of: BTreeMap<String, u64>,
-    files: Vec<Hashed>,
+    /// Whole, with their full paths.
+    files: Vec<FileEntry>,
     /// Of a checkpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<History>,
     /// Of a shipped model.
     #[serde(skip_serializing_if = "Option::is_none")]
     shipped: Option<Shipped>,
-}
-
-/// A file as it is on the disk.
-#[derive(Debug, Serialize)]
-struct Hashed {
-    path: PathBuf,
-    bytes: u64,
-    sha256: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,14 +74,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 impl Card {
     fn of(named: &Path) -> Result<Self> {
         let model = open_model(named)?;
-        let newest = Checkpoints::of_run(named).latest()?;
-        let path = newest.as_deref().unwrap_or(named);
+        let path = find_model(named)?;
         let state = path.join("state.json");
         let is_checkpoint = state.is_file();
-        let path = match path.is_dir() && !is_checkpoint {
-            true => path.join(dalnet_assets::manifest::MANIFEST),
-            false => path.to_owned(),
-        };
+        let path = if path.is_dir() && !is_checkpoint { path.join(MANIFEST) } else { path };
         let mut parameters_of = BTreeMap::new();
         for (name, tensor) in &model.tensors {
             let part = name.split('.').next().unwrap_or(name).to_owned();
@@ -101,11 +90,11 @@ impl Card {
         let text =
             fs::read_to_string(&described).with_context(|| format!("{}: cannot be read", described.display()))?;
         let value = serde_json::from_str::<Value>(&text)?;
-        let names = value["files"].as_array().into_iter().flatten().filter_map(|file| file["path"].as_str());
-        let mut files = vec![Hashed::read(&described)?];
-        for name in names {
-            files.push(Hashed::read(&folder.join(name))?);
-        }
+        // Opening the model has read these files and compared them with their entries.
+        let entries = Vec::<FileEntry>::deserialize(&value["files"])?;
+        let full = |entry: FileEntry| FileEntry { path: folder.join(entry.path).display().to_string(), ..entry };
+        let mut files = vec![FileEntry::new(described.display().to_string(), text.as_bytes())];
+        files.extend(entries.into_iter().map(full));
         let (training, shipped) = if is_checkpoint {
             (Some(History::of(&value, folder)), None)
         } else {
@@ -167,17 +156,10 @@ impl Card {
                 lines.push(("licence", format!("{ingredient}: {licence} ({source})")));
             }
         }
-        for Hashed { path, bytes, sha256 } in &self.files {
-            lines.push(("file", format!("{}  {bytes} bytes  sha256 {sha256}", path.display())));
+        for FileEntry { path, bytes, sha256 } in &self.files {
+            lines.push(("file", format!("{path}  {bytes} bytes  sha256 {sha256}")));
         }
         lines.iter().map(|(name, value)| format!("{name:<12}{value}")).collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl Hashed {
-    fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-        Ok(Self { path: path.to_owned(), bytes: bytes.len() as u64, sha256: sha256(&bytes) })
     }
 }
 

@@ -12,6 +12,7 @@ mod files;
 mod help;
 mod inspect;
 mod model;
+mod network;
 mod palette;
 mod panics;
 mod pictures;

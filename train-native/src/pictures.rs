@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use dalnet_assets::files;
 use walkdir::WalkDir;
 
 /// Endings that make a file of a folder a picture, in any case.
@@ -20,9 +21,7 @@ pub(crate) struct Found {
 impl Found {
     /// Where a result with this ending goes.
     pub(crate) fn beside(&self, out: &Path, ending: &str) -> PathBuf {
-        let mut name = out.join(&self.stem).into_os_string();
-        name.push(ending);
-        name.into()
+        files::beside(&out.join(&self.stem), ending)
     }
 }
 

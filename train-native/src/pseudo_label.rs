@@ -15,13 +15,12 @@ use dalnet::pseudo_label::RefinedLabels;
 use dalnet_assets::files::write_atomically;
 use dalnet_assets::{Map, ModelSpec};
 use dalnet_data::Sample;
-use dalnet_engine::Picture;
-use image::DynamicImage;
 use rayon::prelude::*;
 
 use crate::batch::Batch;
 use crate::device::DeviceChoice;
 use crate::model::open_model;
+use crate::network;
 use crate::palette;
 use crate::shard::ShardOptions;
 use crate::source::Source;
@@ -51,10 +50,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "K", default_value_t = 1)]
     affinity: usize,
     /// Score of the background that a class must beat to be foreground
-    #[arg(long, default_value_t = 0.7)]
+    #[arg(long, default_value_t = RefinedLabels::default().high)]
     high: f32,
     /// Score of the background that no class may beat where there is background; between the two it is uncertain
-    #[arg(long, default_value_t = 0.25)]
+    #[arg(long, default_value_t = RefinedLabels::default().low)]
     low: f32,
     #[command(flatten)]
     shard: ShardOptions,
@@ -72,10 +71,7 @@ impl Options {
         if !(0.0 <= low && low <= high && high <= 1.0) {
             bail!("--low {low} --high {high}: both are 0 to 1 and the low one is not above the high one");
         }
-        if let Some(scale) = self.scales.iter().find(|scale| !(0.1..=8.0).contains(*scale)) {
-            bail!("--scales {scale} is outside 0.1 to 8; use for example --scales 1,0.5,1.5");
-        }
-        Ok(())
+        network::check_scales(&self.scales)
     }
 }
 
@@ -109,9 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (device, device_name) = options.device.open()?;
     let model = open_model(&options.model)?;
     let spec = model.spec.clone();
-    if let Some(sample) = samples.iter().find(|sample| sample.labels.iter().any(|label| *label >= spec.classes.len())) {
-        bail!("picture {:?} has a tag that {} does not know; use its data set", sample.id, options.model.display());
-    }
+    options.data.check_classes(&spec.classes, &options.model)?;
     let network = model.build(&device).with_context(|| options.model.display().to_string())?;
     let depth = spec.architecture.encoder.depth;
     let labeller = Labeller {
@@ -143,9 +137,7 @@ impl Labeller {
     fn write(&self, sample: &Sample, path: &Path) -> Result<()> {
         let picture = sample.read_picture()?;
         let (width, height) = picture.dimensions();
-        let size = [height as usize, width as usize];
-        let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
-        let images = Picture::new(size[1], size[0], rgba.as_raw())?.input(&self.spec, &self.device);
+        let (images, size) = network::input_of(picture, &self.spec, &self.device)?;
         let labels = self.label(images, &sample.labels, size)?;
         write_atomically(path, &palette::indexed_png(&labels, [width, height])?)?;
         Ok(())
@@ -165,7 +157,6 @@ impl Labeller {
         let [_, _, rows, columns] = images.dims();
         let normalisation = &self.spec.normalisation;
         let pixels = denormalise(images, normalisation.mean, normalisation.std);
-        let labels = self.refined.pseudo_labels(pixels, cam, present, &[[0, rows, 0, columns]], size);
-        labels.into_data().iter::<i64>().map(|label| u8::try_from(label).context("a label above 255")).collect()
+        network::label_bytes(self.refined.pseudo_labels(pixels, cam, present, &[[0, rows, 0, columns]], size))
     }
 }

@@ -106,8 +106,8 @@ mod tests {
     fn shards_are_disjoint_and_complete() {
         for count in 1..9 {
             let shards = (0..count).map(|index| Shard::new(index, count).unwrap().of((0..23).collect::<Vec<_>>()));
-            let mut all = shards.inspect(|part| assert!((23 / count..=23 / count + 1).contains(&part.len())));
-            let mut all = all.by_ref().flatten().collect::<Vec<_>>();
+            let shards = shards.inspect(|part| assert!((23 / count..=23 / count + 1).contains(&part.len())));
+            let mut all = shards.flatten().collect::<Vec<_>>();
             all.sort_unstable();
             assert_eq!(all, (0..23).collect::<Vec<_>>(), "{count} shards");
         }

@@ -1,9 +1,9 @@
 //! Where pictures come from: the `--data` argument.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use dalnet_data::{Sample, Voc, voc};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,20 @@ impl Source {
         match self {
             Self::Voc(_) => voc::CLASSES.map(str::to_owned).to_vec(),
         }
+    }
+
+    /// Refuses a model of other `classes` than the data set's, whose labels would mean something else.
+    pub(crate) fn check_classes(&self, classes: &[String], model: &Path) -> Result<()> {
+        let own = self.classes();
+        if classes != own {
+            bail!(
+                "{} knows the classes {}, the data set {}; use the data set it was trained for",
+                model.display(),
+                classes.join(", "),
+                own.join(", ")
+            );
+        }
+        Ok(())
     }
 
     /// The samples of all `splits`, one after another.

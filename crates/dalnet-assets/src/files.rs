@@ -43,7 +43,12 @@ impl FileEntry {
 
 /// SHA-256 of `content` in lower-case hexadecimal.
 pub fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().fold(String::with_capacity(64), |mut text, byte| {
+    hexadecimal(&Sha256::digest(content))
+}
+
+/// Bytes in lower-case hexadecimal, as digests are written.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
@@ -98,8 +103,13 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// The name under which `path` is written until it is whole.
 pub(crate) fn partial_name(path: &Path) -> PathBuf {
+    beside(path, ".partial")
+}
+
+/// The path in the same folder whose name is that of `path` with `ending` behind it.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().map(OsString::from).unwrap_or_default();
-    name.push(".partial");
+    name.push(ending);
     path.with_file_name(name)
 }
 

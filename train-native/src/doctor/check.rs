@@ -49,9 +49,7 @@ impl fmt::Display for Report {
 /// Results that cannot be read back, or that are wrong.
 pub(super) fn check(device: &Device) -> Result<Report, String> {
     let start = Instant::now();
-    let picture = numbers(1, CHANNELS * SIDE * SIDE);
-    let filters = numbers(2, FILTERS * CHANNELS * KERNEL * KERNEL);
-    let weights = numbers(3, FILTERS * OUTPUTS);
+    let [picture, filters, weights] = inputs();
     let found = on_device(device, &picture, &filters, &weights)?;
     let first = start.elapsed();
     let expected = in_double_precision(&picture, &filters, &weights);
@@ -65,6 +63,15 @@ pub(super) fn check(device: &Device) -> Result<Report, String> {
         return Err(format!("wrong by up to {error:.1e} where {TOLERANCE:.0e} is allowed"));
     }
     Ok(Report { error, first, product: time_product(device)? })
+}
+
+/// Picture, filters and weights of the network.
+fn inputs() -> [Vec<f32>; 3] {
+    [
+        numbers(1, CHANNELS * SIDE * SIDE),
+        numbers(2, FILTERS * CHANNELS * KERNEL * KERNEL),
+        numbers(3, FILTERS * OUTPUTS),
+    ]
 }
 
 fn on_device(device: &Device, picture: &[f32], filters: &[f32], weights: &[f32]) -> Result<Vec<f32>, String> {
@@ -88,11 +95,9 @@ fn in_double_precision(picture: &[f32], filters: &[f32], weights: &[f32]) -> Vec
     for place in 0..SIDE * SIDE {
         let (row, column) = (place / SIDE, place % SIDE);
         let mut scores = [0.0_f64; OUTPUTS];
-        for filter in 0..FILTERS {
+        for (filter, kernel) in filters.chunks_exact(CHANNELS * KERNEL * KERNEL).enumerate() {
             let mut sum = 0.0;
-            for (index, weight) in
-                filters.chunks_exact(CHANNELS * KERNEL * KERNEL).nth(filter).into_iter().flatten().enumerate()
-            {
+            for (index, weight) in kernel.iter().enumerate() {
                 let (channel, down, right) = (index / (KERNEL * KERNEL), index / KERNEL % KERNEL, index % KERNEL);
                 sum += f64::from(*weight) * pixel(channel, row + down, column + right);
             }
@@ -141,11 +146,7 @@ mod tests {
     fn finds_the_processor_right_and_its_reference_sensitive() {
         let report = check(&Device::flex()).unwrap();
         assert!(report.error < 1e-6, "{report}");
-        let (picture, filters, weights) = (
-            numbers(1, CHANNELS * SIDE * SIDE),
-            numbers(2, FILTERS * CHANNELS * KERNEL * KERNEL),
-            numbers(3, FILTERS * OUTPUTS),
-        );
+        let [picture, filters, weights] = inputs();
         let expected = in_double_precision(&picture, &filters, &weights);
         let mut other = filters.clone();
         other.reverse();

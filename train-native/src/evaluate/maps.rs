@@ -1,6 +1,6 @@
 //! What the network says about one picture, at the size of its mask.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dalnet::DalNet;
 use dalnet::cam::{Cams, multi_scale_cam};
@@ -10,10 +10,9 @@ use dalnet::resize::Resize;
 use dalnet::similarity::{nearest_class, similarity_maps};
 use dalnet_assets::ModelSpec;
 use dalnet_data::Sample;
-use dalnet_engine::Picture;
-use image::DynamicImage;
 
 use super::Protocol;
+use crate::network::{input_of, label_bytes};
 
 /// Maps of one picture; `truth`, CAMs and segmentations have the pixels of its mask.
 pub(super) struct Maps {
@@ -34,12 +33,9 @@ pub(super) struct Maps {
 /// Shows a sample to the network.
 pub(super) fn maps_of(network: &DalNet, spec: &ModelSpec, sample: &Sample, protocol: &Protocol) -> Result<Maps> {
     let picture = sample.read_picture()?;
-    let (width, height) = picture.dimensions();
-    let truth = sample.read_mask([width, height], spec.classes.len())?;
-    let size = [height as usize, width as usize];
+    let truth = sample.read_mask(picture.dimensions().into(), spec.classes.len())?;
     let device = network.classifier.weight().val().device();
-    let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
-    let images = Picture::new(size[1], size[0], rgba.as_raw())?.input(spec, &device);
+    let (images, size) = input_of(picture, spec, &device)?;
     let Cams { cam, auxiliary_cam, logits } =
         multi_scale_cam(network, images.clone(), &protocol.scales, protocol.affinity.as_ref());
     let present = present_classes(&sample.labels, &device);
@@ -81,23 +77,18 @@ fn dense(network: &DalNet, images: Tensor<4>, size: [usize; 2], tags: &[usize]) 
             let mut shift = vec![0.0_f32; labels];
             absent.iter().for_each(|label| shift[*label as usize] = f32::MIN / 2.0);
             let shift = Tensor::<1>::from_floats(shift.as_slice(), &logits.device()).reshape([1, labels, 1, 1]);
-            Some([bytes(logits.clone().argmax(1))?, bytes((logits + shift).argmax(1))?])
+            Some([label_bytes(logits.clone().argmax(1))?, label_bytes((logits + shift).argmax(1))?])
         }
         None => None,
     };
     let nearest = match &network.alignment {
         Some(alignment) => {
             let nearest = nearest_class(both(similarity_maps(alignment, &features)));
-            Some((bytes(nearest.unsqueeze_dim(1) + 1)?, features.grid))
+            Some((label_bytes(nearest + 1)?, features.grid))
         }
         None => None,
     };
     Ok((segmentation, nearest))
-}
-
-/// Labels `[1, 1, h, w]` as bytes.
-fn bytes(labels: Tensor<4, Int>) -> Result<Vec<u8>> {
-    labels.into_data().iter::<i64>().map(|label| u8::try_from(label).context("a label above 255")).collect()
 }
 
 fn present_classes(labels: &[usize], device: &Device) -> Tensor<1, Int> {

@@ -1,14 +1,12 @@
 //! One file over HTTP: goes on where it stopped, and is whole or absent under its name.
 
-use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use dalnet_assets::files::write_atomically;
+use dalnet_assets::files::{beside, hexadecimal, write_atomically};
 use indicatif::{ProgressBar, ProgressStyle};
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -34,7 +32,7 @@ impl Download<'_> {
     /// A server that cannot be reached or does not have the file, a connection that breaks off (the next run goes on
     /// from there), and a file that is not the published one, or not the one that was noted.
     pub(super) fn run(&self) -> Result<String> {
-        let (partial, note) = (self.beside(".partial"), self.beside(".sha256"));
+        let (partial, note) = (beside(self.path, ".partial"), beside(self.path, ".sha256"));
         let noted = fs::read_to_string(&note).ok().and_then(|text| text.split_whitespace().next().map(str::to_owned));
         let present = self.path.is_file();
         if !present {
@@ -135,12 +133,6 @@ impl Download<'_> {
             _ => Ok(()),
         }
     }
-
-    fn beside(&self, ending: &str) -> PathBuf {
-        let mut name = OsString::from(self.path);
-        name.push(ending);
-        name.into()
-    }
 }
 
 /// SHA-256 and MD5 of a file, in lower-case hexadecimal.
@@ -156,12 +148,4 @@ fn digests(path: &Path) -> io::Result<(String, String)> {
         sha256.update(&buffer[..count]);
         md5.update(&buffer[..count]);
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -178,9 +178,14 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 /// Runs a command that must succeed; returns what it wrote to stderr.
 pub(crate) fn succeeds(command: &mut Command) -> String {
+    stderr(&finished(command))
+}
+
+/// Runs a command that must succeed.
+pub(crate) fn finished(command: &mut Command) -> Output {
     let output = command.output().expect("the program starts");
     assert!(output.status.success(), "{command:?}: {}\n{}", output.status, stderr(&output));
-    stderr(&output)
+    output
 }
 
 /// A folder with `voc`, a finished `run` on it, its `scores.json`, and `model`, exported from it.

@@ -7,13 +7,11 @@ use dalnet_assets::files::sha256;
 use serde_json::Value;
 
 use crate::bad_input::refused;
-use crate::fixture::{Tree, program, shared, stderr};
+use crate::fixture::{Tree, finished, program, shared, stderr};
 
 /// What a command that succeeds writes to standard output.
 fn said(command: &mut Command) -> String {
-    let output = command.output().expect("the program starts");
-    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
-    String::from_utf8(output.stdout).expect("text")
+    String::from_utf8(finished(command).stdout).expect("text")
 }
 
 fn inspect(name: &str) -> Value {

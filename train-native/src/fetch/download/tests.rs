@@ -50,8 +50,8 @@ fn fetches_a_file_once() {
     let download = Download { url: &format!("{url}/file"), path: &path, md5: Some(MD5) };
     assert_eq!(download.run().unwrap(), SHA256);
     assert_eq!(fs::read(&path).unwrap(), CONTENT);
-    assert_eq!(fs::read_to_string(download.beside(".sha256")).unwrap(), format!("{SHA256}  weights\n"));
-    assert!(!download.beside(".partial").exists());
+    assert_eq!(fs::read_to_string(beside(download.path, ".sha256")).unwrap(), format!("{SHA256}  weights\n"));
+    assert!(!beside(download.path, ".partial").exists());
     assert_eq!(download.run().unwrap(), SHA256);
     assert_eq!(*asked.lock().unwrap(), [""], "what is there is not fetched again");
     fs::write(&path, "other").unwrap();
@@ -66,7 +66,7 @@ fn goes_on_where_it_stopped() {
     for have in [1, 299_999, 300_000] {
         let path = folder.path().join(have.to_string());
         let download = Download { url: &format!("{url}/file"), path: &path, md5: Some(MD5) };
-        fs::write(download.beside(".partial"), &CONTENT[..have]).unwrap();
+        fs::write(beside(download.path, ".partial"), &CONTENT[..have]).unwrap();
         assert_eq!(download.run().unwrap(), SHA256);
         assert_eq!(fs::read(&path).unwrap(), CONTENT);
     }
@@ -79,7 +79,7 @@ fn refuses_another_file_and_forgets_it() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("weights");
     let download = Download { url: &format!("{url}/file"), path: &path, md5: Some(MD5) };
-    fs::write(download.beside(".partial"), "not its beginning").unwrap();
+    fs::write(beside(download.path, ".partial"), "not its beginning").unwrap();
     let said = download.run().unwrap_err().to_string();
     assert!(said.contains("weights: its MD5 is") && said.contains(MD5) && said.contains("it was removed"), "{said}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
