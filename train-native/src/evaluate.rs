@@ -121,12 +121,13 @@ impl Protocol {
 /// Scores a model and writes the report.
 pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
-    let mut samples = options.data.samples(std::slice::from_ref(&options.split))?;
+    let data = options.data.open()?;
+    let mut samples = data.samples(std::slice::from_ref(&options.split))?;
     samples.truncate(options.pictures.unwrap_or(usize::MAX));
     let (device, device_name) = options.device.open()?;
     let model = open_model(&options.model)?;
     let spec = model.spec.clone();
-    options.data.check_classes(&spec.classes, &options.model)?;
+    data.check_classes(&spec.classes, &options.model)?;
     let network = model.build(&device).with_context(|| options.model.display().to_string())?;
     let depth = spec.architecture.encoder.depth;
     let protocol = Protocol {

@@ -89,7 +89,8 @@ struct Labeller {
 pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
     let shard = options.shard.shard(|name| env::var(name).ok())?;
-    let mut samples = options.data.samples(&options.split)?;
+    let data = options.data.open()?;
+    let mut samples = data.samples(&options.split)?;
     // Splits overlap; two jobs must not write one file.
     let mut ids = BTreeSet::new();
     samples.retain(|sample| ids.insert(sample.id.clone()));
@@ -105,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (device, device_name) = options.device.open()?;
     let model = open_model(&options.model)?;
     let spec = model.spec.clone();
-    options.data.check_classes(&spec.classes, &options.model)?;
+    data.check_classes(&spec.classes, &options.model)?;
     let network = model.build(&device).with_context(|| options.model.display().to_string())?;
     let depth = spec.architecture.encoder.depth;
     let labeller = Labeller {

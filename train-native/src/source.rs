@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
-use dalnet_data::{Sample, Voc, voc};
+use dalnet_data::{DataSet, Sample, Voc};
 use serde::{Deserialize, Serialize};
 
 /// A data set on disk, written `voc:DIR`.
@@ -16,11 +16,25 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Looks at what is there.
+    pub(crate) fn open(&self) -> Result<Data> {
+        let set = match self {
+            Self::Voc(folder) => Box::new(Voc::open(folder)?),
+        };
+        Ok(Data { set })
+    }
+}
+
+/// An open data set.
+#[derive(Debug)]
+pub(crate) struct Data {
+    set: Box<dyn DataSet>,
+}
+
+impl Data {
     /// Class names without background, in the order of the labels.
     pub(crate) fn classes(&self) -> Vec<String> {
-        match self {
-            Self::Voc(_) => voc::CLASSES.map(str::to_owned).to_vec(),
-        }
+        self.set.classes()
     }
 
     /// Refuses a model of other `classes` than the data set's, whose labels would mean something else.
@@ -39,11 +53,9 @@ impl Source {
 
     /// The samples of all `splits`, one after another.
     pub(crate) fn samples(&self, splits: &[String]) -> Result<Vec<Sample>> {
-        let Self::Voc(folder) = self;
-        let voc = Voc::open(folder)?;
         let mut samples = Vec::new();
         for split in splits {
-            samples.extend(voc.split(split)?);
+            samples.extend(self.set.split(split)?);
         }
         Ok(samples)
     }

@@ -37,16 +37,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let stop = stop_on_interrupt()?;
     let (device, device_name) = options.device.open()?;
     let replicas = options.replicas(device_name, &device);
-    let samples = options.data.samples(&options.splits)?;
+    let data = options.data.open()?;
+    let samples = data.samples(&options.splits)?;
     let pictures = samples.len();
-    let source = Arc::new(BatchSource::new(samples, options.batches())?);
+    let batches = options.batches(data.classes().len());
+    let source = Arc::new(BatchSource::new(samples, batches)?);
     let checkpoints = Checkpoints::of_run(&options.out);
-    let validation = options.validation_samples()?;
-    let start = start::open(options, &checkpoints, &replicas[0])?;
+    let validation = options.validation_samples(&data)?;
+    let start = start::open(options, &data, &checkpoints, &replicas[0])?;
     let recipe = options.recipe(start.spec.architecture.encoder.depth)?;
-    let normalisation = options.batches().normalisation;
     let mut trainer =
-        Trainer::new(start.model, recipe, options.schedule(), options.weight_decay, normalisation, replicas);
+        Trainer::new(start.model, recipe, options.schedule(), options.weight_decay, batches.normalisation, replicas);
     if let Some(record) = start.optimizer {
         let bytes = Bytes::from_bytes_vec(record);
         trainer.optimiser = trainer.optimiser.from_bytes(bytes).context("the checkpoint's optimiser cannot be read")?;

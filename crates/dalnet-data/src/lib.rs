@@ -6,6 +6,7 @@
 
 mod augment;
 mod colour;
+mod data_set;
 mod decode;
 mod error;
 mod loader;
@@ -17,10 +18,11 @@ pub mod voc;
 
 pub use augment::{AugmentConfig, Augmenter};
 pub use colour::ColourJitter;
+pub use data_set::DataSet;
 pub use decode::{ALPHA_BACKDROP, MAX_PIXELS, decode_bytes, decode_file};
 pub use error::DataError;
 pub use loader::{Batch, BatchConfig, BatchSource, Loader};
 pub use mask::{IGNORE, Mask};
 pub use normalisation::Normalisation;
-pub use sample::Sample;
+pub use sample::{MaskSource, PictureSource, Sample};
 pub use voc::Voc;

@@ -1,4 +1,4 @@
-//! One picture of a data set, on disk.
+//! One picture of a data set.
 
 use std::path::PathBuf;
 
@@ -8,17 +8,31 @@ use crate::decode::decode_file;
 use crate::error::DataError;
 use crate::mask::Mask;
 
+/// Where a picture comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PictureSource {
+    /// A JPEG or PNG file.
+    File(PathBuf),
+}
+
+/// Where a mask comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MaskSource {
+    /// A PNG of class indices; see [`Mask::read`].
+    File(PathBuf),
+}
+
 /// A picture with its tags and, for scoring, its mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Its name in the data set.
     pub id: String,
     /// The picture.
-    pub picture: PathBuf,
+    pub picture: PictureSource,
     /// Class indices without the background, ascending, each once, at least one.
     pub labels: Vec<usize>,
     /// The mask, where the data set has one. Never for training.
-    pub mask: Option<PathBuf>,
+    pub mask: Option<MaskSource>,
 }
 
 impl Sample {
@@ -27,7 +41,9 @@ impl Sample {
     /// # Errors
     /// Those of [`decode_file`].
     pub fn read_picture(&self) -> Result<RgbImage, DataError> {
-        decode_file(&self.picture)
+        match &self.picture {
+            PictureSource::File(path) => decode_file(path),
+        }
     }
 
     /// Reads the mask for a picture of `width` x `height` pixels and `classes` classes without the background.
@@ -35,15 +51,19 @@ impl Sample {
     /// # Errors
     /// No mask, a mask of another size, and the errors of [`Mask::read`].
     pub fn read_mask(&self, [width, height]: [u32; 2], classes: usize) -> Result<Mask, DataError> {
-        let path = self.mask.as_deref().ok_or_else(|| DataError::MaskMissing { id: self.id.clone() })?;
-        let mask = Mask::read(path, classes)?;
-        if [mask.width, mask.height] != [width, height] {
-            return Err(DataError::MaskSize {
-                path: path.to_owned(),
-                mask: [mask.width, mask.height],
-                picture: [width, height],
-            });
+        match &self.mask {
+            None => Err(DataError::MaskMissing { id: self.id.clone() }),
+            Some(MaskSource::File(path)) => {
+                let mask = Mask::read(path, classes)?;
+                if [mask.width, mask.height] != [width, height] {
+                    return Err(DataError::MaskSize {
+                        path: path.clone(),
+                        mask: [mask.width, mask.height],
+                        picture: [width, height],
+                    });
+                }
+                Ok(mask)
+            }
         }
-        Ok(mask)
     }
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use crate::data_set::DataSet;
 use crate::error::DataError;
-use crate::sample::Sample;
+use crate::sample::{MaskSource, PictureSource, Sample};
 
 /// The 20 object classes in VOC's alphabetical order. The index is the class index; masks hold it plus one.
 pub const CLASSES: [&str; 20] = [
@@ -55,29 +56,6 @@ impl Voc {
         Ok(voc)
     }
 
-    /// The samples of `ImageSets/Segmentation/{name}.txt`, in its order. Labels are the set of the annotation's object
-    /// classes, difficult ones included.
-    ///
-    /// # Errors
-    /// A missing or empty split, a line that is no id, a missing picture, an annotation that is missing, broken, without
-    /// objects or with an unknown class.
-    pub fn split(&self, name: &str) -> Result<Vec<Sample>, DataError> {
-        let list = self.splits().join(format!("{name}.txt"));
-        if !is_file_name(name) || !list.is_file() {
-            let available = self.available_splits()?;
-            return Err(DataError::SplitMissing { path: list, split: name.to_owned(), available });
-        }
-        let text = fs::read_to_string(&list).map_err(DataError::read(&list))?;
-        let samples = text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line.trim()))
-            .filter(|(_, id)| !id.is_empty())
-            .map(|(line, id)| self.sample(&list, line, id))
-            .collect::<Result<Vec<_>, _>>()?;
-        if samples.is_empty() { Err(DataError::SplitEmpty { path: list }) } else { Ok(samples) }
-    }
-
     fn sample(&self, list: &Path, line: usize, id: &str) -> Result<Sample, DataError> {
         if !is_file_name(id) || id.contains(char::is_whitespace) {
             return Err(DataError::PictureId { path: list.to_owned(), line, value: id.to_owned() });
@@ -88,7 +66,8 @@ impl Voc {
         }
         let labels = read_labels(&self.annotations().join(format!("{id}.xml")))?;
         let mask = self.root.join("SegmentationClass").join(format!("{id}.png"));
-        Ok(Sample { id: id.to_owned(), picture, labels, mask: mask.is_file().then_some(mask) })
+        let mask = mask.is_file().then_some(MaskSource::File(mask));
+        Ok(Sample { id: id.to_owned(), picture: PictureSource::File(picture), labels, mask })
     }
 
     fn pictures(&self) -> PathBuf {
@@ -111,6 +90,35 @@ impl Voc {
             .collect();
         names.sort();
         Ok(if names.is_empty() { "no split at all".to_owned() } else { names.join(", ") })
+    }
+}
+
+impl DataSet for Voc {
+    fn classes(&self) -> Vec<String> {
+        CLASSES.map(str::to_owned).to_vec()
+    }
+
+    /// The samples of `ImageSets/Segmentation/{name}.txt`, in its order. Labels are the set of the annotation's object
+    /// classes, difficult ones included.
+    ///
+    /// # Errors
+    /// A missing or empty split, a line that is no id, a missing picture, an annotation that is missing, broken, without
+    /// objects or with an unknown class.
+    fn split(&self, name: &str) -> Result<Vec<Sample>, DataError> {
+        let list = self.splits().join(format!("{name}.txt"));
+        if !is_file_name(name) || !list.is_file() {
+            let available = self.available_splits()?;
+            return Err(DataError::SplitMissing { path: list, split: name.to_owned(), available });
+        }
+        let text = fs::read_to_string(&list).map_err(DataError::read(&list))?;
+        let samples = text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.trim()))
+            .filter(|(_, id)| !id.is_empty())
+            .map(|(line, id)| self.sample(&list, line, id))
+            .collect::<Result<Vec<_>, _>>()?;
+        if samples.is_empty() { Err(DataError::SplitEmpty { path: list }) } else { Ok(samples) }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::{Tree, assert_says, batch_config};
-use dalnet_data::{AugmentConfig, Batch, BatchConfig, BatchSource, Loader, Sample};
+use dalnet_data::{AugmentConfig, Batch, BatchConfig, BatchSource, DataSet, Loader, Sample};
 
 const NAMES: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 

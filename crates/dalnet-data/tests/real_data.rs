@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use dalnet_data::{AugmentConfig, BatchConfig, BatchSource, Loader, Normalisation, Voc, voc};
+use dalnet_data::{AugmentConfig, BatchConfig, BatchSource, DataSet, Loader, Normalisation, Voc, voc};
 
 #[test]
 fn splits_masks_and_batches_of_the_real_data() {

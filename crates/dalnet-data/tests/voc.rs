@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use common::{Tree, assert_says, palette_png};
-use dalnet_data::{IGNORE, Mask, Voc, voc};
+use dalnet_data::{DataSet, IGNORE, Mask, Voc, voc};
 use png::BitDepth;
 
 #[test]

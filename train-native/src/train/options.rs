@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::recipe::{AlignmentForm, Change, Preset, Recipe};
 use super::schedule::Polynomial;
 use crate::device::DeviceChoice;
-use crate::source::Source;
+use crate::source::{Data, Source};
 
 /// The options of a training run; they are saved with every checkpoint.
 #[derive(Debug, Clone, PartialEq, Args, Serialize, Deserialize)]
@@ -130,10 +130,11 @@ impl Options {
         Polynomial { peak: self.learning_rate, warm_up: self.warm_up, total: self.iterations, power: 0.9 }
     }
 
-    pub(super) fn batches(&self) -> BatchConfig {
+    /// What a batch of pictures with this many classes is made of.
+    pub(super) fn batches(&self, classes: usize) -> BatchConfig {
         BatchConfig {
             batch_size: self.batch,
-            classes: self.data.classes().len(),
+            classes,
             seed: self.seed,
             augment: AugmentConfig {
                 colour_jitter: self.colour_jitter.then(ColourJitter::default),
@@ -151,11 +152,11 @@ impl Options {
     }
 
     /// What the CAM is scored on now and then; none if it never is.
-    pub(super) fn validation_samples(&self) -> Result<Vec<Sample>> {
+    pub(super) fn validation_samples(&self, data: &Data) -> Result<Vec<Sample>> {
         if self.validate_every == 0 {
             return Ok(Vec::new());
         }
-        let samples = self.data.samples(std::slice::from_ref(&self.validation_split));
+        let samples = data.samples(std::slice::from_ref(&self.validation_split));
         let mut samples = samples.context("--validation-split (not needed with --validate-every 0)")?;
         samples.truncate(self.validation_pictures);
         Ok(samples)

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::options::{Options, Training};
 use super::text::class_texts;
+use crate::source::Data;
 
 /// Longer side at which pictures are shown to the network after training, in pixels.
 const LONG_SIDE: usize = 352;
@@ -35,20 +36,20 @@ pub(super) struct Start {
     pub(super) optimizer: Option<Vec<u8>>,
 }
 
-/// Begins or resumes the run of `options` on `device` (with autodiff).
-pub(super) fn open(options: &Options, checkpoints: &Checkpoints, device: &Device) -> Result<Start> {
+/// Begins or resumes the run of `options` with the classes of `data` on `device` (with autodiff).
+pub(super) fn open(options: &Options, data: &Data, checkpoints: &Checkpoints, device: &Device) -> Result<Start> {
     match (checkpoints.latest()?, options.resume) {
         (Some(folder), true) => resume(options, &folder, device),
         (Some(folder), false) => {
             bail!("{} holds a checkpoint already: go on with --resume, or choose another --out", folder.display())
         }
         (None, true) => bail!("{}: no checkpoint to resume; leave --resume out to start", options.out.display()),
-        (None, false) => fresh(options, device),
+        (None, false) => fresh(options, data, device),
     }
 }
 
-fn fresh(options: &Options, device: &Device) -> Result<Start> {
-    let classes = options.data.classes();
+fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
+    let classes = data.classes();
     let encoder = EncoderConfig::vit_tiny_16().with_norm_epsilon(1e-12);
     let recipe = options.recipe(encoder.depth)?;
     let counts = |terms: [Term; 2]| terms.iter().any(|term| recipe.objective.terms.contains_key(term));

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dalnet_data::{AugmentConfig, BatchConfig, DataError, Normalisation, Voc};
+use dalnet_data::{AugmentConfig, BatchConfig, DataError, DataSet, Normalisation, Voc};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageEncoder, RgbImage};
 use tempfile::TempDir;
