@@ -1,5 +1,6 @@
 //! Where the network runs: the `--device` argument.
 
+use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
@@ -8,15 +9,15 @@ use serde::{Deserialize, Serialize};
 
 /// A choice of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "String")]
 pub(crate) enum DeviceChoice {
     /// The first GPU, else the CPU.
     #[default]
     Auto,
     /// burn-flex on the CPU.
     Cpu,
-    /// burn-wgpu on the first adapter, a software one too.
-    Gpu,
+    /// burn-wgpu on the adapter of this number, a software one too.
+    Gpu(usize),
 }
 
 impl DeviceChoice {
@@ -25,9 +26,10 @@ impl DeviceChoice {
         let adapters = || Device::enumerate(DeviceType::Wgpu).into_vec().into_iter();
         match self {
             Self::Cpu => Ok((Device::flex(), "CPU (burn-flex)")),
-            Self::Gpu => match adapters().next() {
-                Some(device) => Ok((device, "GPU (burn-wgpu)")),
-                None => bail!("--device gpu: no GPU adapter was found; install its driver or use --device cpu"),
+            Self::Gpu(number) => match (adapters().nth(number), adapters().count()) {
+                (Some(device), _) => Ok((device, "GPU (burn-wgpu)")),
+                (None, 0) => bail!("--device {self}: no GPU adapter was found; install its driver or use --device cpu"),
+                (None, count) => bail!("--device {self}: this machine has {count} GPU adapters, gpu:0 is the first"),
             },
             // A software adapter is far slower than burn-flex; burn tells it apart only by its name.
             Self::Auto => Ok(match adapters().find(|device| !format!("{device:?}").contains("Cpu")) {
@@ -45,8 +47,36 @@ impl FromStr for DeviceChoice {
         match text {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
-            "gpu" => Ok(Self::Gpu),
-            _ => Err(format!("{text:?} is no device; use auto, cpu or gpu")),
+            "gpu" => Ok(Self::Gpu(0)),
+            _ => text
+                .strip_prefix("gpu:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::Gpu)
+                .ok_or_else(|| format!("{text:?} is no device; use auto, cpu, gpu, or gpu:1 for the second GPU")),
         }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => formatter.write_str("auto"),
+            Self::Cpu => formatter.write_str("cpu"),
+            Self::Gpu(number) => write!(formatter, "gpu:{number}"),
+        }
+    }
+}
+
+impl TryFrom<String> for DeviceChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<DeviceChoice> for String {
+    fn from(choice: DeviceChoice) -> Self {
+        choice.to_string()
     }
 }

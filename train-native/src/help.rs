@@ -1,13 +1,25 @@
 //! Examples at the end of `--help` of each subcommand.
 
-pub(crate) const TRAIN: &str = "\
+/// Of `train`, with the presets as they are.
+pub(crate) fn train() -> String {
+    format!("{TRAIN}\n\n{}", crate::train::presets())
+}
+
+const TRAIN: &str = "\
 Examples:
   From pre-trained weights of ViT-Ti/16, on pictures in the official VOC layout:
     train-native train --data voc:VOCdevkit/VOC2012 --weights vit_tiny.safetensors --out run
   Go on after Ctrl-C or a crash, with the same options:
     train-native train --data voc:VOCdevkit/VOC2012 --weights vit_tiny.safetensors --out run --resume
   Without the alignment losses, and with another value of the preset:
-    train-native train --data voc:VOCdevkit/VOC2012 --without im,ex --set objective.terms.ptc.weight=0.1 --out run";
+    train-native train --data voc:VOCdevkit/VOC2012 --without im,ex --set objective.terms.ptc.weight=0.1 --out run
+  The paper's settings with half the memory, on two GPUs, from a file that holds the rest:
+    train-native train --config voc.toml --preset voc --batch 2 --accumulate 2 --device gpu:0,gpu:1 --out run
+  Another run with the settings of one that is finished, from a better encoder of which the first blocks hardly move:
+    train-native train --config run/config.toml --encoder vit-small-14 --crop 252 --weights dinov2_vits14.safetensors \
+      --layer-decay 0.75 --out second
+  Score the best checkpoint instead of the newest:
+    train-native eval --data voc:VOCdevkit/VOC2012 --model run/best.json --json scores.json";
 
 pub(crate) const EVAL: &str = "\
 Examples:

@@ -42,8 +42,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train from pictures with image tags.
-    #[command(after_long_help = help::TRAIN)]
-    Train(train::Options),
+    #[command(after_long_help = help::train())]
+    Train(train::Arguments),
     /// Score the CAMs of a model against masks.
     #[command(after_long_help = help::EVAL)]
     Eval(evaluate::Options),
@@ -74,7 +74,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Train(options) => train::run(&options),
+        Command::Train(arguments) => train::run(&arguments),
         Command::Eval(options) => evaluate::run(&options),
         Command::Embed(options) => embed::run(&options),
         Command::Segment(options) => segment::run(&options),

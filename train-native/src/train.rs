@@ -2,11 +2,20 @@
 
 #[cfg(test)]
 mod ablation;
+mod best;
+mod curves;
+mod encoder;
+mod freeze;
+mod memory;
 mod options;
+mod preset;
 mod profile;
 mod progress;
 mod recipe;
 mod schedule;
+mod settings;
+#[cfg(test)]
+mod sharing;
 mod start;
 mod step;
 mod text;
@@ -17,26 +26,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::tensor::Bytes;
+use dalnet_assets::files::write_atomically;
 use dalnet_assets::{Checkpoint, Checkpoints, ModelSpec, tensors_of};
 use dalnet_data::{BatchSource, Loader};
 
 use crate::evaluate::{self, Protocol};
 use crate::files::write_json;
-use options::Training;
+use best::Best;
+use options::{Options, Training};
 use progress::Progress;
 use step::Trainer;
 
-pub(crate) use options::Options;
+pub(crate) use preset::table as presets;
+pub(crate) use settings::Arguments;
 
-/// Checkpoints that stay on the disk.
+/// Newest checkpoints that stay on the disk, beside the best one.
 const KEEP: usize = 3;
 
 /// Trains, or goes on training.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let options = &arguments.resolve()?;
     options.check()?;
     let stop = stop_on_interrupt()?;
-    let (device, device_name) = options.device.open()?;
-    let replicas = options.replicas(device_name, &device);
+    let (replicas, device_name) = options.replicas()?;
     let data = options.data.open()?;
     let samples = data.samples(&options.splits)?;
     let pictures = samples.len();
@@ -44,46 +56,57 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let source = Arc::new(BatchSource::new(samples, batches)?);
     let checkpoints = Checkpoints::of_run(&options.out);
     let validation = options.validation_samples(&data)?;
-    let start = start::open(options, &data, &checkpoints, &replicas[0])?;
-    let recipe = options.recipe(start.spec.architecture.encoder.depth)?;
-    let mut trainer =
-        Trainer::new(start.model, recipe, options.schedule(), options.weight_decay, batches.normalisation, replicas);
+    let start = start::open(options, arguments.resume, &data, &checkpoints, &replicas[0])?;
+    let depth = start.spec.architecture.encoder.depth;
+    let model = match options.freeze {
+        Some(freeze) => freeze.apply(start.model),
+        None => start.model,
+    };
+    let (recipe, rates) = (options.recipe(depth)?, options.rates(depth));
+    let mut trainer = Trainer::new(model, recipe, rates, options.weight_decay, batches.normalisation, replicas)
+        .accumulating(options.accumulate);
     if let Some(record) = start.optimizer {
         let bytes = Bytes::from_bytes_vec(record);
         trainer.optimiser = trainer.optimiser.from_bytes(bytes).context("the checkpoint's optimiser cannot be read")?;
     }
-    if let Some(repeats) = options.profile {
+    if let Some(repeats) = arguments.profile {
         println!("{}", profile::profile(&mut trainer, &source.batch(0)?, repeats.max(1))?);
         return Ok(());
     }
-    let mut progress = Progress::new(&options.out, start.iteration, options.iterations, options.batch)?;
+    let mut progress =
+        Progress::new(&options.out, options.log, start.iteration, options.iterations, options.step_pictures())?;
     write_json(&options.out.join("recipe.json"), trainer.recipe())?;
+    write_atomically(&options.out.join("config.toml"), toml::to_string(options)?.as_bytes())?;
     progress.say(&format!(
         "{pictures} pictures, {} classes, {device_name}, iterations {} to {}",
         start.spec.classes.len(),
         start.iteration,
         options.iterations
     ));
+    let mut best = start.best;
     let mut loader = Loader::start(source, start.iteration as u64, 2)?;
     for iteration in start.iteration..options.iterations {
         let batch = loader.next_batch()?;
         let done = iteration + 1;
-        let due = done % options.checkpoint_every == 0 || done == options.iterations;
+        let due = options.saves(done);
         let (losses, separation) = trainer.step(iteration, &batch, progress.is_due(due))?;
         progress.step(&losses, loader.take_wait());
         let stopping = stop.load(Ordering::Relaxed);
         progress.log(done, options.schedule().at(iteration), separation, due || stopping)?;
+        // Before the checkpoint, which remembers the best score: a resumed run then goes on from the same one.
+        if options.validates(done) {
+            let model = trainer.model.valid();
+            let report = evaluate::score(&model, &start.spec, &validation, &Protocol::default(), |_| ())?;
+            progress.validation(done, &report)?;
+            best = best::better(best, Best::of(&report, done as u64));
+        }
         if due || stopping {
-            save(options, &checkpoints, &start.spec, &trainer, done)?;
+            save(options, &checkpoints, &start.spec, &trainer, done, best.as_ref())?;
+            progress.draw()?;
         }
         if stopping {
             progress.say(&format!("stopped after iteration {done}; the same command with --resume goes on"));
             return Ok(());
-        }
-        if !validation.is_empty() && (done % options.validate_every == 0 || done == options.iterations) {
-            let model = trainer.model.valid();
-            let report = evaluate::score(&model, &start.spec, &validation, &Protocol::default(), |_| ())?;
-            progress.validation(done, &report)?;
         }
     }
     progress.say(&format!(
@@ -114,6 +137,7 @@ fn save(
     spec: &ModelSpec,
     trainer: &Trainer,
     iteration: usize,
+    best: Option<&Best>,
 ) -> Result<()> {
     let optimizer = trainer.optimiser.into_bytes().context("the optimiser's state cannot be written")?;
     let tensors = tensors_of(&trainer.model);
@@ -128,8 +152,9 @@ fn save(
         spec: spec.clone(),
         tensors,
         optimizer: optimizer.to_vec(),
-        training: Training { options: options.clone(), recipe: trainer.recipe().clone() },
+        training: Training { options: options.clone(), recipe: trainer.recipe().clone(), best: best.cloned() },
     };
-    checkpoints.save(&checkpoint, KEEP)?;
-    Ok(())
+    checkpoints.save(&checkpoint, KEEP, best.map(|best| best.iteration))?;
+    // Last, so that it never names a checkpoint that is not there.
+    best.map_or(Ok(()), |best| best.write(&options.out))
 }

@@ -56,16 +56,22 @@ impl Checkpoints {
         Self { folder: run.join("checkpoints") }
     }
 
-    /// Writes a checkpoint and removes all but the newest `keep`. Returns its folder.
+    /// Writes a checkpoint and removes all but the newest `keep` and that of iteration `best`. Returns its folder.
     ///
     /// # Errors
     /// Whatever the file system answers, with the folder's name.
-    pub fn save<S: Serialize>(&self, checkpoint: &Checkpoint<S>, keep: usize) -> Result<PathBuf, ModelError> {
-        let folder = self.folder.join(format!("{:06}", checkpoint.iteration));
+    pub fn save<S: Serialize>(
+        &self,
+        checkpoint: &Checkpoint<S>,
+        keep: usize,
+        best: Option<u64>,
+    ) -> Result<PathBuf, ModelError> {
+        let folder = self.folder_of(checkpoint.iteration);
         checkpoint.write(&folder).map_err(|error| error.within(&folder))?;
+        let best = best.map(|iteration| self.folder_of(iteration));
         let all = self.list()?;
         for old in &all[..all.len().saturating_sub(keep.max(1))] {
-            if *old != folder {
+            if *old != folder && Some(old) != best.as_ref() {
                 fs::remove_dir_all(old).map_err(|error| ModelError::from(error).within(old))?;
             }
         }
@@ -78,6 +84,19 @@ impl Checkpoints {
     /// A folder that cannot be read.
     pub fn latest(&self) -> Result<Option<PathBuf>, ModelError> {
         Ok(self.list()?.pop())
+    }
+
+    /// Folder of the checkpoint of this iteration, if there is one.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn find(&self, iteration: u64) -> Result<Option<PathBuf>, ModelError> {
+        let folder = self.folder_of(iteration);
+        Ok(self.list()?.into_iter().find(|found| *found == folder))
+    }
+
+    fn folder_of(&self, iteration: u64) -> PathBuf {
+        self.folder.join(format!("{iteration:06}"))
     }
 
     /// Folders of the finished checkpoints, oldest first.

@@ -164,22 +164,32 @@ impl Mismatch {
     }
 }
 
+/// Names of each kind that a [`Mismatch`] tells in its one sentence; its fields hold all.
+const SHOWN: usize = 3;
+
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the weights do not fit the model; check that its configuration is the weights' own")?;
-        for (name, shape) in &self.missing {
-            write!(f, "\n  missing: {name}")?;
-            if !shape.is_empty() {
-                write!(f, " {shape:?}")?;
-            }
-        }
-        for (name, shape) in &self.unexpected {
-            write!(f, "\n  unexpected: {name} {shape:?}")?;
-        }
-        for (name, found, wanted) in &self.wrong_shape {
-            write!(f, "\n  wrong shape: {name} is {found:?}, the model has {wanted:?}")?;
-        }
-        Ok(())
+        f.write_str("the weights do not fit the model (")?;
+        let missing = self.missing.iter().map(|(name, shape)| match shape.is_empty() {
+            true => name.clone(),
+            false => format!("{name} {shape:?}"),
+        });
+        let unexpected = self.unexpected.iter().map(|(name, shape)| format!("{name} {shape:?}"));
+        let wrong_shape = self.wrong_shape.iter();
+        let wrong_shape =
+            wrong_shape.map(|(name, found, wanted)| format!("{name} is {found:?}, the model has {wanted:?}"));
+        let kinds = [
+            ("missing", missing.collect::<Vec<_>>()),
+            ("unexpected", unexpected.collect()),
+            ("wrong shape", wrong_shape.collect()),
+        ];
+        let told = kinds.iter().filter(|(_, found)| !found.is_empty()).map(|(kind, found)| {
+            let rest = found.len().saturating_sub(SHOWN);
+            let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+            format!("{kind}: {}{rest}", found[..found.len().min(SHOWN)].join(", "))
+        });
+        f.write_str(&told.collect::<Vec<_>>().join("; "))?;
+        f.write_str("); check that its configuration is the weights' own")
     }
 }
 

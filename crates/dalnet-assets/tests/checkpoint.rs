@@ -23,7 +23,7 @@ fn a_checkpoint_is_read_back_and_serves_as_a_model() {
     let checkpoints = Checkpoints::of_run(&run.path().join("not-made-yet"));
     assert_eq!(checkpoints.latest().unwrap(), None);
     let written = checkpoint(1200);
-    let folder = checkpoints.save(&written, 2).unwrap();
+    let folder = checkpoints.save(&written, 2, None).unwrap();
     assert!(folder.ends_with("checkpoints/001200"));
     assert_eq!(checkpoints.latest().unwrap(), Some(folder.clone()));
     assert_eq!(Checkpoint::load(&folder).unwrap(), written);
@@ -35,7 +35,7 @@ fn the_newest_are_kept_and_an_unfinished_one_is_not_seen() {
     let run = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::of_run(run.path());
     for iteration in [5, 999_999, 1_000_000, 20] {
-        checkpoints.save(&checkpoint(iteration), 2).unwrap();
+        checkpoints.save(&checkpoint(iteration), 2, None).unwrap();
     }
     let mut names: Vec<_> = fs::read_dir(run.path().join("checkpoints"))
         .unwrap()
@@ -47,17 +47,31 @@ fn the_newest_are_kept_and_an_unfinished_one_is_not_seen() {
 
     fs::create_dir(run.path().join("checkpoints/2000000.partial")).unwrap();
     assert!(checkpoints.latest().unwrap().unwrap().ends_with("1000000"));
-    checkpoints.save(&checkpoint(2_000_000), 1).unwrap();
+    checkpoints.save(&checkpoint(2_000_000), 1, None).unwrap();
     assert!(checkpoints.latest().unwrap().unwrap().ends_with("2000000"));
+}
+
+#[test]
+fn the_best_is_kept_beside_the_newest() {
+    let run = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::of_run(run.path());
+    for (iteration, best) in [(1, None), (2, Some(2)), (3, Some(2)), (4, Some(2)), (5, Some(5)), (6, Some(5))] {
+        checkpoints.save(&checkpoint(iteration), 1, best).unwrap();
+        let kept = (1..=6).filter(|iteration| checkpoints.find(*iteration).unwrap().is_some()).collect::<Vec<_>>();
+        let mut expected = vec![iteration];
+        expected.extend(best.filter(|best| *best != iteration));
+        expected.sort();
+        assert_eq!(kept, expected);
+    }
 }
 
 #[test]
 fn the_same_iteration_is_written_anew() {
     let run = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::of_run(run.path());
-    checkpoints.save(&checkpoint(7), 2).unwrap();
+    checkpoints.save(&checkpoint(7), 2, None).unwrap();
     let second = checkpoint(7);
-    let folder = checkpoints.save(&second, 2).unwrap();
+    let folder = checkpoints.save(&second, 2, None).unwrap();
     assert_eq!(Checkpoint::load(&folder).unwrap(), second);
 }
 
@@ -72,10 +86,10 @@ fn one_that_cannot_be_written_leaves_nothing_behind() {
     }
     let run = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::of_run(run.path());
-    let before = checkpoints.save(&checkpoint(7), 2).unwrap();
+    let before = checkpoints.save(&checkpoint(7), 2, None).unwrap();
     let Checkpoint { spec, tensors, optimizer, .. } = checkpoint(8);
     let unwritable = Checkpoint { iteration: 8, spec, tensors, optimizer, training: Unwritable };
-    let said = checkpoints.save(&unwritable, 2).unwrap_err().to_string();
+    let said = checkpoints.save(&unwritable, 2, None).unwrap_err().to_string();
     assert!(said.contains("000008") && said.contains("no such number"), "{said}");
     assert_eq!(fs::read_dir(run.path().join("checkpoints")).unwrap().count(), 1);
     assert_eq!(checkpoints.latest().unwrap(), Some(before));
@@ -86,7 +100,7 @@ fn a_cut_or_incomplete_checkpoint_is_refused_with_the_remedy() {
     let run = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::of_run(run.path());
     for name in ["model.safetensors", "optimizer.bpk", "state.json"] {
-        let folder = checkpoints.save(&checkpoint(7), 1).unwrap();
+        let folder = checkpoints.save(&checkpoint(7), 1, None).unwrap();
         let path = folder.join(name);
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() / 2]).unwrap();

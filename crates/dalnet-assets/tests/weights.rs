@@ -117,9 +117,15 @@ fn an_import_lists_what_does_not_belong_in_the_files_own_names() {
 
     // A deeper file than the configuration, and a layer scale that it does not have.
     let deeper = tensors_of(&encoder_config().with_depth(3).with_layer_scale(true).init(&Device::flex()));
-    let message = import_encoder(deeper, &encoder_config()).unwrap_err().to_string();
-    assert!(message.contains("unexpected: blocks.2.norm1.bias [8]"), "{message}");
-    assert!(message.contains("unexpected: blocks.0.ls1.gamma [8]"), "{message}");
+    let error = import_encoder(deeper, &encoder_config()).unwrap_err();
+    let message = error.to_string();
+    let WeightsError::Mismatch(mismatch) = error else { panic!("{message}") };
+    for name in ["blocks.2.norm1.bias", "blocks.0.ls1.gamma"] {
+        assert!(mismatch.unexpected.contains(&(name.to_owned(), vec![8])), "{name} is not in {mismatch:?}");
+    }
+    // All of them in one sentence, the first by name.
+    assert!(message.contains("unexpected: blocks.0.ls1.gamma [8], ") && message.contains(" more)"), "{message}");
+    assert!(!message.contains('\n'), "{message}");
 }
 
 #[test]

@@ -11,8 +11,9 @@ use dalnet::{DalNet, DalNetConfig, EncoderConfig};
 use dalnet_assets::{load_strict, tensors_of};
 use dalnet_data::{Batch, Normalisation};
 
-use super::recipe::{AlignmentForm, Preset, Recipe};
-use super::schedule::Polynomial;
+use super::preset::Preset;
+use super::recipe::{AlignmentForm, Recipe};
+use super::schedule::{Polynomial, Rates};
 use super::step::{Losses, Trainer};
 
 const STEPS: usize = 200;
@@ -23,7 +24,7 @@ const PICTURES: usize = 6;
 const WINDOW: usize = 10;
 
 /// Discs (class 0), squares (class 1), both, and stripes all over (class 2); the last picture is padded at the right.
-fn pictures() -> Batch {
+pub(super) fn pictures() -> Batch {
     let tags: [&[usize]; PICTURES] = [&[0], &[1], &[0, 1], &[2], &[0], &[1]];
     let mut batch = Batch {
         number: 0,
@@ -56,7 +57,7 @@ fn pictures() -> Batch {
     batch
 }
 
-fn network(recipe: &Recipe, device: &Device) -> DalNet {
+pub(super) fn network(recipe: &Recipe, device: &Device) -> DalNet {
     let encoder = EncoderConfig::new(8, 24, 2).with_depth(3).with_pretrained_grid(SIDE / 8);
     let alignment = AlignmentConfig::new(12).with_shared_dim(recipe.shared_dim).with_text_side(recipe.text_side);
     let config = DalNetConfig::new(encoder, CLASSES)
@@ -77,17 +78,22 @@ fn network(recipe: &Recipe, device: &Device) -> DalNet {
     load_strict(random, tensors).unwrap()
 }
 
+/// The same network every time, on devices with autodiff.
+pub(super) fn trainer(recipe: &Recipe, replicas: Vec<Device>) -> Trainer {
+    let schedule = Polynomial { peak: 2e-4, warm_up: 10, total: STEPS, power: 0.9 };
+    let rates = Rates { schedule, layer_decay: 1.0, depth: 3 };
+    let model = network(recipe, &replicas[0]);
+    Trainer::new(model, recipe.clone(), rates, 0.01, Normalisation::HALF, replicas)
+}
+
 /// Losses of every step.
 fn train(recipe: &Recipe, threads: usize) -> Vec<Losses> {
-    let device = Device::flex().autodiff();
-    let schedule = Polynomial { peak: 2e-4, warm_up: 10, total: STEPS, power: 0.9 };
-    let (model, replicas) = (network(recipe, &device), vec![device; threads]);
-    let mut trainer = Trainer::new(model, recipe.clone(), schedule, 0.01, Normalisation::HALF, replicas);
+    let mut trainer = trainer(recipe, vec![Device::flex().autodiff(); threads]);
     let batch = pictures();
     (0..STEPS).map(|step| trainer.step(step, &batch, false).unwrap().0).collect()
 }
 
-fn recipe(form: AlignmentForm) -> Recipe {
+pub(super) fn recipe(form: AlignmentForm) -> Recipe {
     let mut recipe = Recipe::new(Preset::Tiny, form, 3);
     recipe.head.hidden = 24;
     recipe.shared_dim = 16;

@@ -1,104 +1,63 @@
-//! The options of a training run.
+//! The options of a training run: every setting with a value.
 
 use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use clap::Args;
 use dalnet::objective::Term;
-use dalnet_data::{AugmentConfig, BatchConfig, ColourJitter, Normalisation, Sample};
+use dalnet_data::{AugmentConfig, BatchConfig, ColourJitter, Sample};
 use serde::{Deserialize, Serialize};
 
-use super::recipe::{AlignmentForm, Change, Preset, Recipe};
-use super::schedule::Polynomial;
+use super::best::Best;
+use super::encoder::EncoderChoice;
+use super::freeze::Freeze;
+use super::preset::Preset;
+use super::progress::LogForm;
+use super::recipe::{AlignmentForm, Change, Recipe};
+use super::schedule::{Polynomial, Rates};
 use crate::device::DeviceChoice;
 use crate::source::{Data, Source};
 
-/// The options of a training run; they are saved with every checkpoint.
-#[derive(Debug, Clone, PartialEq, Args, Serialize, Deserialize)]
+/// The options of a training run, described at [`Settings`](super::settings::Settings); they are saved with every
+/// checkpoint and as `config.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct Options {
-    /// Data set with image tags, voc:DIR with a VOCdevkit/VOC2012 folder
-    #[arg(long)]
-    pub(super) data: Source,
-    /// Splits to train on
-    #[arg(long, value_delimiter = ',', default_value = "train_aug")]
-    pub(super) splits: Vec<String>,
-    /// Weights to start from: an encoder (safetensors of ViT-Ti/16 in timm or HuggingFace naming), or the
-    /// model.safetensors of a checkpoint, of which every part that fits is taken
-    #[arg(long)]
-    pub(super) weights: Option<PathBuf>,
-    /// Preset of losses, their starts, and labels
-    #[arg(long, value_enum, default_value = "tiny")]
     pub(super) preset: Preset,
-    /// How image and texts are aligned
-    #[arg(long, value_enum, default_value = "contrastive")]
+    pub(super) data: Source,
+    pub(super) splits: Vec<String>,
+    pub(super) encoder: EncoderChoice,
+    pub(super) weights: Option<PathBuf>,
+    pub(super) freeze: Option<Freeze>,
     pub(super) alignment: AlignmentForm,
-    /// Leave losses out: cls, inter, im, ex, ptc, seg, reg
-    #[arg(long, value_name = "LOSSES", value_delimiter = ',', value_parser = term)]
     pub(super) without: Vec<Term>,
-    /// Change a value of the preset, for example objective.local.temperature=0.1; recipe.json in --out shows all
-    #[arg(long, value_name = "NAME=VALUE")]
     pub(super) set: Vec<Change>,
-    /// Text embeddings of the classes, made by train-native embed [default: those of the VOC classes]
-    #[arg(long)]
     pub(super) text: Option<PathBuf>,
-    /// Folder of the run: checkpoints, metrics.jsonl
-    #[arg(long)]
     pub(super) out: PathBuf,
-    /// Go on from the newest checkpoint in --out
-    #[arg(long)]
-    #[serde(skip)]
-    pub(super) resume: bool,
-    /// Side of the square crop in pixels, a multiple of 16
-    #[arg(long, default_value_t = 256)]
     pub(super) crop: usize,
-    /// Pictures in a step
-    #[arg(long, default_value_t = 16)]
-    pub(super) batch: usize,
-    /// Steps of the whole training
-    #[arg(long, default_value_t = 2400)]
-    pub(super) iterations: usize,
-    /// Vary brightness, contrast, saturation, hue and greyness of the crops
-    #[arg(long)]
+    pub(super) long_side: usize,
     pub(super) colour_jitter: bool,
-    /// Peak learning rate of the encoder; everything else learns ten times as fast
-    #[arg(long, default_value_t = 1e-4)]
+    pub(super) batch: usize,
+    pub(super) accumulate: usize,
+    pub(super) iterations: usize,
     pub(super) learning_rate: f64,
-    /// Steps of linear warm-up
-    #[arg(long, default_value_t = 120)]
+    pub(super) layer_decay: f64,
     pub(super) warm_up: usize,
-    /// Decoupled weight decay of every parameter
-    #[arg(long, default_value_t = 0.01)]
     pub(super) weight_decay: f64,
-    /// Seed of order, augmentation and initial weights
-    #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
-    /// Where to run: auto, cpu or gpu
-    #[arg(long, default_value = "auto")]
-    #[serde(skip)]
-    pub(super) device: DeviceChoice,
-    /// Threads that share a batch on the CPU [default: all cores]
-    #[arg(long)]
-    #[serde(skip)]
+    pub(super) device: Vec<DeviceChoice>,
     pub(super) threads: Option<usize>,
-    /// Instead of training, show what a step spends its time and memory on, from this many runs of each part
-    #[arg(long, value_name = "RUNS")]
-    #[serde(skip)]
-    pub(super) profile: Option<usize>,
-    /// Steps between checkpoints
-    #[arg(long, default_value_t = 200)]
+    pub(super) gradient_checkpointing: bool,
     pub(super) checkpoint_every: usize,
-    /// Steps between scores of the CAM on --validation-split; 0 for never
-    #[arg(long, default_value_t = 600)]
     pub(super) validate_every: usize,
-    /// Split with masks for these scores
-    #[arg(long, default_value = "val")]
     pub(super) validation_split: String,
-    /// How many of its pictures, from the first
-    #[arg(long, default_value_t = 120)]
     pub(super) validation_pictures: usize,
+    pub(super) log: LogForm,
 }
+
+/// Options that may change when a run is resumed: none of them makes it another training.
+pub(super) const FREE_TO_CHANGE: [&str; 5] = ["out", "device", "threads", "gradient-checkpointing", "log"];
 
 /// What a checkpoint says of the training that wrote it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,18 +66,33 @@ pub(super) struct Training {
     pub(super) options: Options,
     /// What the options came to: a preset may change from one version of this program to the next.
     pub(super) recipe: Recipe,
+    /// The best checkpoint up to this one.
+    pub(super) best: Option<Best>,
 }
 
 impl Options {
     pub(super) fn check(&self) -> Result<()> {
-        if self.crop == 0 || !self.crop.is_multiple_of(16) {
-            let below = (self.crop / 16 * 16).max(16);
-            bail!("--crop {} is not a multiple of the patch size 16; use {below} or {}", self.crop, below + 16);
+        let patch = self.encoder.patch_size();
+        if self.crop == 0 || !self.crop.is_multiple_of(patch) {
+            let below = (self.crop / patch * patch).max(patch);
+            bail!("--crop {} is not a multiple of the patch size {patch}; use {below} or {}", self.crop, below + patch);
         }
-        for (name, value) in [("batch", self.batch), ("iterations", self.iterations)] {
+        if self.long_side < patch {
+            bail!("--long-side {} is less than a patch; use at least {patch}", self.long_side);
+        }
+        for (name, value) in [("batch", self.batch), ("iterations", self.iterations), ("accumulate", self.accumulate)] {
             if value == 0 {
                 bail!("--{name} 0 trains nothing; use at least 1");
             }
+        }
+        if !(self.layer_decay > 0.0 && self.layer_decay <= 1.0) {
+            bail!("--layer-decay {} is outside 0 to 1; use for example 0.75, or 1 for none", self.layer_decay);
+        }
+        let depth = self.encoder.config(self.crop, None).depth;
+        if let Some(Freeze::Blocks(count)) = self.freeze
+            && count > depth
+        {
+            bail!("--freeze {count} of an encoder with {depth} blocks; use at most {depth}, or encoder");
         }
         if self.checkpoint_every == 0 {
             bail!("--checkpoint-every 0: write one at least every some hundred steps");
@@ -130,28 +104,67 @@ impl Options {
         Polynomial { peak: self.learning_rate, warm_up: self.warm_up, total: self.iterations, power: 0.9 }
     }
 
-    /// What a batch of pictures with this many classes is made of.
+    /// The rates of an encoder of `depth` blocks and of all behind it.
+    pub(super) fn rates(&self, depth: usize) -> Rates {
+        Rates { schedule: self.schedule(), layer_decay: self.layer_decay, depth }
+    }
+
+    /// What a step on pictures with this many classes is made of.
     pub(super) fn batches(&self, classes: usize) -> BatchConfig {
         BatchConfig {
-            batch_size: self.batch,
+            batch_size: self.step_pictures(),
             classes,
             seed: self.seed,
             augment: AugmentConfig {
                 colour_jitter: self.colour_jitter.then(ColourJitter::default),
                 ..AugmentConfig::new(self.crop)
             },
-            normalisation: Normalisation::HALF,
+            normalisation: self.encoder.normalisation(),
         }
     }
 
-    /// One device for each part of a batch: the GPU once, the CPU once for each thread.
-    pub(super) fn replicas(&self, name: &str, device: &Device) -> Vec<Device> {
-        let cores = || thread::available_parallelism().map_or(1, usize::from);
-        let count = if name.starts_with("CPU") { self.threads.unwrap_or_else(cores) } else { 1 };
-        vec![device.clone().autodiff(); count.clamp(1, self.batch)]
+    /// Pictures of a step.
+    pub(super) fn step_pictures(&self) -> usize {
+        self.batch * self.accumulate
     }
 
-    /// What the CAM is scored on now and then; none if it never is.
+    /// Whether scores are due after this many steps.
+    pub(super) fn validates(&self, done: usize) -> bool {
+        self.validate_every != 0 && (done.is_multiple_of(self.validate_every) || done == self.iterations)
+    }
+
+    /// Whether a checkpoint is due: always after scores, so that the best network is on the disk.
+    pub(super) fn saves(&self, done: usize) -> bool {
+        done.is_multiple_of(self.checkpoint_every) || done == self.iterations || self.validates(done)
+    }
+
+    /// One device, with autodiff, for each part of a batch, and a name to show: every device of a list once; of a single
+    /// one the GPU once, the CPU once for each thread.
+    pub(super) fn replicas(&self) -> Result<(Vec<Device>, String)> {
+        let opened = self.device.iter().map(|choice| choice.open()).collect::<Result<Vec<_>>>()?;
+        let names = opened.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(" + ");
+        let mut devices = opened.into_iter().map(|(device, _)| device.autodiff()).collect::<Vec<_>>();
+        if self.gradient_checkpointing {
+            devices = devices.into_iter().map(Device::gradient_checkpointing).collect();
+        }
+        if devices.len() > self.batch {
+            bail!(
+                "--device names {} devices for a --batch of {}; use a batch at least as large",
+                devices.len(),
+                self.batch
+            );
+        }
+        if let [device] = &devices[..]
+            && names.starts_with("CPU")
+        {
+            let cores = || thread::available_parallelism().map_or(1, usize::from);
+            let count = self.threads.unwrap_or_else(cores).clamp(1, self.batch);
+            devices = vec![device.clone(); count];
+        }
+        Ok((devices, names))
+    }
+
+    /// What the network is scored on now and then; none if it never is.
     pub(super) fn validation_samples(&self, data: &Data) -> Result<Vec<Sample>> {
         if self.validate_every == 0 {
             return Ok(Vec::new());
@@ -168,9 +181,4 @@ impl Options {
         recipe.objective.terms.retain(|term, _| !self.without.contains(term));
         Ok(recipe)
     }
-}
-
-fn term(name: &str) -> Result<Term, String> {
-    serde_json::from_value(name.into())
-        .map_err(|_| format!("{name:?} is no loss; use cls, inter, im, ex, ptc, seg or reg"))
 }

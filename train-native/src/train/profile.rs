@@ -1,6 +1,5 @@
 //! `train --profile`: what a training step spends its time and memory on.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,6 +11,7 @@ use dalnet::head::balanced_cross_entropy;
 use dalnet::objective::Pass;
 use dalnet_data::Batch;
 
+use super::memory::{peak, reset_peak};
 use super::step::Trainer;
 
 /// One part of a step: the shortest of its runs, and by how much it raised the peak of the process's memory.
@@ -26,7 +26,8 @@ struct Row {
 /// the CPU shares it among threads.
 pub(super) fn profile(trainer: &mut Trainer, batch: &Batch, repeats: usize) -> Result<String> {
     let (model, device) = trainer.fork();
-    let view = trainer.view(&model, batch, 0..batch.ids.len(), &device);
+    let pictures = trainer.batch_of(batch.ids.len());
+    let view = trainer.view(&model, batch, 0..pictures, &device);
     let objective = trainer.recipe().objective.clone();
     let mut pass = Pass::new(&objective, &model, &view);
     let leaf = |tokens: &Tensor<3>| tokens.clone().detach().require_grad();
@@ -45,7 +46,7 @@ pub(super) fn profile(trainer: &mut Trainer, batch: &Batch, repeats: usize) -> R
     });
     if view.cams.is_some() {
         measure("CAMs of several scales", &|| {
-            let cams = trainer.view(&model, batch, 0..batch.ids.len(), &device).cams;
+            let cams = trainer.view(&model, batch, 0..pictures, &device).cams;
             drop(cams.map(|(last, auxiliary)| (last.into_data(), auxiliary.into_data())));
         });
     }
@@ -103,23 +104,10 @@ impl Row {
         let start = Instant::now();
         let result = run();
         self.time = self.time.min(start.elapsed());
-        let grown = before.zip(status("VmHWM")).map(|(before, peak)| (peak - before).max(0.0));
+        let grown = before.zip(peak()).map(|(before, peak)| (peak - before).max(0.0));
         self.megabytes = grown.map(|grown| grown.max(self.megabytes.unwrap_or_default())).or(self.megabytes);
         result
     }
-}
-
-/// Sets the peak of the process's memory back to what it holds now, which is returned in MB; Linux only.
-fn reset_peak() -> Option<f64> {
-    fs::write("/proc/self/clear_refs", "5").ok()?;
-    status("VmRSS")
-}
-
-/// An entry of `/proc/self/status`, in MB.
-fn status(name: &str) -> Option<f64> {
-    let text = fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
 }
 
 fn table(rows: &[Row], whole: &Row) -> String {

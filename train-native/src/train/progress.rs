@@ -1,17 +1,21 @@
-//! What a run shows and writes down: a bar with the losses, `metrics.jsonl`.
+//! What a run shows and writes down: a bar with the losses, `metrics.jsonl`, its curves.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use dalnet::alignment::collapse::Separation;
 use dalnet::objective::Term;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::curves;
+use super::memory;
 use super::step::Losses;
 use crate::evaluate::Report;
 
@@ -20,9 +24,26 @@ const LOG_EVERY: usize = 20;
 /// Steps after which an alignment that separates nothing is worth a warning.
 const SETTLED: usize = 100;
 
+/// What is shown while a run goes on: the `--log` argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogForm {
+    /// A bar on a terminal; the entries of metrics.jsonl on stdout where that is piped
+    Auto,
+    /// The bar, or lines where stderr is no terminal
+    Bar,
+    /// The entries of metrics.jsonl on stdout
+    Json,
+}
+
 pub(super) struct Progress {
     bar: ProgressBar,
+    run: PathBuf,
     metrics: File,
+    /// Whether entries go to stdout too.
+    entries: bool,
+    /// Whether stderr shows the bar; it gets lines else.
+    shows_bar: bool,
     batch: usize,
     total: usize,
     since: Instant,
@@ -36,8 +57,12 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Opens `metrics.jsonl` in the run's folder for appending.
-    pub(super) fn new(run: &Path, done: usize, total: usize, batch: usize) -> Result<Self> {
-        fs::create_dir_all(run).with_context(|| format!("{}: cannot make this folder", run.display()))?;
+    ///
+    /// # Errors
+    /// A folder that cannot be made or written to.
+    pub(super) fn new(run: &Path, form: LogForm, done: usize, total: usize, batch: usize) -> Result<Self> {
+        fs::create_dir_all(run)
+            .with_context(|| format!("{}: this folder cannot be made; choose another --out", run.display()))?;
         let path = run.join("metrics.jsonl");
         let metrics = OpenOptions::new()
             .create(true)
@@ -49,7 +74,10 @@ impl Progress {
         let now = Instant::now();
         Ok(Self {
             bar,
+            run: run.to_owned(),
             metrics,
+            entries: form == LogForm::Json || (form == LogForm::Auto && !std::io::stdout().is_terminal()),
+            shows_bar: form != LogForm::Json && std::io::stderr().is_terminal(),
             batch,
             total,
             since: now,
@@ -100,9 +128,10 @@ impl Progress {
         );
         self.write(&json!({
             "iteration": done, "losses": mean, "learning_rate": rate,
-            "pictures_per_second": pictures_per_second, "data_wait": waited, "alignment": separation,
+            "pictures_per_second": pictures_per_second, "data_wait": waited, "seconds_left": seconds_left,
+            "memory": memory::peak(), "alignment": separation,
         }))?;
-        if std::io::stderr().is_terminal() {
+        if self.shows_bar {
             self.bar.set_message(line);
         } else {
             self.say(&format!("{done}/{}  {line}", self.total));
@@ -127,12 +156,22 @@ impl Progress {
         Ok(())
     }
 
+    /// Draws `curves.svg` anew from what was written.
+    pub(super) fn draw(&self) -> Result<()> {
+        curves::draw(&self.run)
+    }
+
     /// A line above the bar.
     pub(super) fn say(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
+    /// An entry, to the file and to whoever reads along.
     fn write(&mut self, entry: &serde_json::Value) -> Result<()> {
+        if self.entries {
+            // A reader that went away must not end the training; the file holds everything.
+            let _ = self.bar.suspend(|| writeln!(std::io::stdout(), "{entry}"));
+        }
         writeln!(self.metrics, "{entry}").context("metrics.jsonl cannot be written; is the disk full?")
     }
 }

@@ -1,4 +1,4 @@
-//! What is trained and how its losses are weighed: presets, and changes to them by name.
+//! What is trained and how its losses are weighed: that of each preset, and changes to it by name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,17 +18,7 @@ use dalnet::pseudo_label::RefinedLabels;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A published or measured set of choices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Preset {
-    /// The paper's for VOC, loss weights and starts of the reference implementation: wants a GPU
-    Voc,
-    /// The paper's for COCO
-    Coco,
-    /// For ViT-Ti and a few thousand steps on a CPU: one pass a step, labels on a quarter of the pixels
-    Tiny,
-}
+use super::preset::Preset;
 
 /// How image tokens and class texts are aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -67,7 +57,8 @@ impl Recipe {
                 let starts = [(Term::Ptc, 12_000), (Term::Seg, 8000), (Term::Reg, 8000)];
                 Self::reference(starts, RefinedLabels::coco(), 12_000)
             }
-            Preset::Tiny => Self::tiny(depth),
+            Preset::Tiny => Self::tiny(depth, 600),
+            Preset::Shapes => Self::tiny(depth, 200),
         };
         recipe.align(form);
         recipe
@@ -105,9 +96,9 @@ impl Recipe {
     }
 
     /// Pseudo labels from CAMs spread by attention (32 to 37 mIoU of the head in a trial of applying it twice),
-    /// from the training pass.
-    fn tiny(depth: usize) -> Self {
-        let starts = [(Term::Ptc, 0), (Term::Seg, 600), (Term::Reg, 600)];
+    /// from the training pass. The segmentation losses count from the step `segmentation` on.
+    fn tiny(depth: usize, segmentation: usize) -> Self {
+        let starts = [(Term::Ptc, 0), (Term::Seg, segmentation), (Term::Reg, segmentation)];
         let pseudo_labels = RefinedLabels { high: 0.65, low: 0.35, down_scale: 4, ..RefinedLabels::default() };
         let reference = Self::reference(starts, pseudo_labels, 0);
         Self {
@@ -165,8 +156,9 @@ impl Recipe {
     }
 }
 
-/// One `--set NAME=VALUE`.
+/// One `--set NAME=VALUE`, written so in files too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct Change {
     name: String,
     value: Value,
@@ -205,6 +197,20 @@ impl FromStr for Change {
     }
 }
 
+impl TryFrom<String> for Change {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Change> for String {
+    fn from(change: Change) -> Self {
+        change.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,7 +244,7 @@ mod tests {
     #[test]
     fn changes_by_name_change_that_alone() {
         let changes = ["objective.local.positive=max", "label_scales=[1.0]"].map(|change| change.parse().unwrap());
-        for preset in [Preset::Voc, Preset::Coco, Preset::Tiny] {
+        for preset in [Preset::Voc, Preset::Coco, Preset::Tiny, Preset::Shapes] {
             let recipe = Recipe::new(preset, AlignmentForm::Contrastive, 12);
             assert_eq!(recipe.with(&[]).unwrap(), recipe);
             let mut expected = recipe.clone();

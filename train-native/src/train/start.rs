@@ -6,21 +6,19 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor};
 use dalnet::alignment::AlignmentConfig;
 use dalnet::objective::Term;
-use dalnet::{DalNet, DalNetConfig, EncoderConfig};
+use dalnet::{DalNet, DalNetConfig};
 use dalnet_assets::{
-    Checkpoint, Checkpoints, Input, Map, ModelSpec, Tensors, import_encoder, load_strict, read_safetensors_file,
-    tensors_of,
+    Checkpoint, Checkpoints, Input, Layout, Map, ModelSpec, Normalisation, Tensors, import_encoder, load_strict,
+    read_safetensors_file, tensors_of,
 };
-use dalnet_data::Normalisation;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::options::{Options, Training};
+use super::best::{self, Best};
+use super::encoder::auxiliary_block;
+use super::options::{FREE_TO_CHANGE, Options, Training};
 use super::text::class_texts;
 use crate::source::Data;
-
-/// Longer side at which pictures are shown to the network after training, in pixels.
-const LONG_SIDE: usize = 352;
 
 /// What the names of the encoder's parameters begin with.
 const ENCODER: &str = "encoder.";
@@ -34,12 +32,20 @@ pub(super) struct Start {
     pub(super) spec: ModelSpec,
     /// The optimiser's record, unless it starts anew.
     pub(super) optimizer: Option<Vec<u8>>,
+    /// The best checkpoint so far.
+    pub(super) best: Option<Best>,
 }
 
 /// Begins or resumes the run of `options` with the classes of `data` on `device` (with autodiff).
-pub(super) fn open(options: &Options, data: &Data, checkpoints: &Checkpoints, device: &Device) -> Result<Start> {
-    match (checkpoints.latest()?, options.resume) {
-        (Some(folder), true) => resume(options, &folder, device),
+pub(super) fn open(
+    options: &Options,
+    go_on: bool,
+    data: &Data,
+    checkpoints: &Checkpoints,
+    device: &Device,
+) -> Result<Start> {
+    match (checkpoints.latest()?, go_on) {
+        (Some(folder), true) => resume(options, data, checkpoints, &folder, device),
         (Some(folder), false) => {
             bail!("{} holds a checkpoint already: go on with --resume, or choose another --out", folder.display())
         }
@@ -50,7 +56,11 @@ pub(super) fn open(options: &Options, data: &Data, checkpoints: &Checkpoints, de
 
 fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
     let classes = data.classes();
-    let encoder = EncoderConfig::vit_tiny_16().with_norm_epsilon(1e-12);
+    let weights =
+        options.weights.as_deref().map(|path| read_safetensors_file(path).map(|(tensors, _)| (path, tensors)));
+    let weights = weights.transpose()?;
+    let layout = weights.as_ref().and_then(|(_, tensors)| Layout::detect(tensors.keys().map(String::as_str)));
+    let encoder = options.encoder.config(options.crop, layout);
     let recipe = options.recipe(encoder.depth)?;
     let counts = |terms: [Term; 2]| terms.iter().any(|term| recipe.objective.terms.contains_key(term));
     let text = counts([Term::Im, Term::Ex]).then(|| class_texts(options.text.as_deref(), &classes)).transpose()?;
@@ -58,7 +68,10 @@ fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
         AlignmentConfig::new(text.shape()[1]).with_shared_dim(recipe.shared_dim).with_text_side(recipe.text_side)
     });
     let head = counts([Term::Seg, Term::Reg]).then_some(recipe.head);
-    let architecture = DalNetConfig::new(encoder, classes.len()).with_head(head).with_alignment(alignment);
+    let architecture = DalNetConfig::new(encoder.clone(), classes.len())
+        .with_auxiliary_block(auxiliary_block(encoder.depth))
+        .with_head(head)
+        .with_alignment(alignment);
     device.seed(options.seed);
     let mut random = architecture.init(device);
     if let Some(text) = text {
@@ -66,29 +79,35 @@ fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
         random.alignment = random.alignment.map(|alignment| alignment.with_text(text));
     }
     let mut tensors = tensors_of(&random);
-    if let Some(path) = &options.weights {
-        pretrained(path, &architecture, &mut tensors)?;
+    if let Some((path, weights)) = weights {
+        pretrained(path, weights, options.encoder.title(), &architecture, &mut tensors)?;
     }
     let model = load_strict(random, tensors)?;
-    let normalisation = dalnet_assets::Normalisation { mean: Normalisation::HALF.mean, std: Normalisation::HALF.std };
+    let normalisation = options.encoder.normalisation();
+    let normalisation = Normalisation { mean: normalisation.mean, std: normalisation.std };
     let spec = ModelSpec {
         architecture,
         classes,
         normalisation,
-        input: Input { long_side: LONG_SIDE, scales: vec![1.0], affinity: None, map: Map::default() },
+        input: Input { long_side: options.long_side, scales: vec![1.0], affinity: None, map: Map::default() },
         background_threshold: 0.5,
         class_threshold: 0.5,
     };
-    Ok(Start { iteration: 0, model, spec, optimizer: None })
+    Ok(Start { iteration: 0, model, spec, optimizer: None, best: None })
 }
 
 /// Replaces random `tensors` by those of a file: of an encoder, or of a whole network whose other parts are taken as far
-/// as they have the same name and shape.
-fn pretrained(path: &Path, architecture: &DalNetConfig, tensors: &mut Tensors) -> Result<()> {
-    let (mut pretrained, _) = read_safetensors_file(path)?;
+/// as they have the same name and shape. `title` is what the encoder is called.
+fn pretrained(
+    path: &Path,
+    mut pretrained: Tensors,
+    title: &str,
+    architecture: &DalNetConfig,
+    tensors: &mut Tensors,
+) -> Result<()> {
     if !pretrained.keys().any(|name| name.starts_with(ENCODER)) {
         let encoder = import_encoder(pretrained, &architecture.encoder)
-            .with_context(|| format!("{} is not a ViT-Ti/16 encoder", path.display()))?;
+            .with_context(|| format!("{} is not a {title} encoder", path.display()))?;
         pretrained = encoder.into_iter().map(|(name, tensor)| (format!("{ENCODER}{name}"), tensor)).collect();
     }
     for (name, tensor) in tensors {
@@ -96,7 +115,10 @@ fn pretrained(path: &Path, architecture: &DalNetConfig, tensors: &mut Tensors) -
             // The texts are those that were asked for.
             Some(found) if name != TEXTS => *tensor = found,
             None if name.starts_with(ENCODER) => {
-                bail!("{}: {name} is missing or of another shape; give weights of a ViT-Ti/16", path.display())
+                bail!(
+                    "{}: {name} is missing or of another shape; give weights of a {title}, or another --encoder",
+                    path.display()
+                )
             }
             _ => (),
         }
@@ -104,9 +126,15 @@ fn pretrained(path: &Path, architecture: &DalNetConfig, tensors: &mut Tensors) -
     Ok(())
 }
 
-fn resume(options: &Options, folder: &Path, device: &Device) -> Result<Start> {
-    let checkpoint = Checkpoint::<Training>::load(folder)?;
-    let Training { options: saved, recipe } = checkpoint.training;
+fn resume(options: &Options, data: &Data, checkpoints: &Checkpoints, folder: &Path, device: &Device) -> Result<Start> {
+    let checkpoint = Checkpoint::<serde_json::Value>::load(folder)?;
+    let training = serde_json::from_value::<Training>(checkpoint.training).with_context(|| {
+        format!(
+            "{} was written by another version of this program; finish the run with that one, or choose another --out",
+            folder.display()
+        )
+    })?;
+    let Training { options: saved, recipe, best } = training;
     let mut differing = differing(&saved, options)?;
     let asked = options.recipe(checkpoint.spec.architecture.encoder.depth)?;
     if differing.is_empty() && recipe != through_text(&asked)? {
@@ -119,6 +147,7 @@ fn resume(options: &Options, folder: &Path, device: &Device) -> Result<Start> {
             differing.join(", ")
         );
     }
+    data.check_classes(&checkpoint.spec.classes, folder)?;
     let model = load_strict(checkpoint.spec.architecture.init(device), checkpoint.tensors)
         .with_context(|| folder.display().to_string())?;
     Ok(Start {
@@ -126,16 +155,18 @@ fn resume(options: &Options, folder: &Path, device: &Device) -> Result<Start> {
         model,
         spec: checkpoint.spec,
         optimizer: Some(checkpoint.optimizer),
+        best: best::remembered(best, checkpoints)?,
     })
 }
 
-/// The options that make `asked` another training than `saved`. A run's folder may be moved, so it is none of them.
+/// The options that make `asked` another training than `saved`.
 fn differing(saved: &Options, asked: &Options) -> Result<Vec<String>> {
-    let saved = serde_json::to_value(Options { out: asked.out.clone(), ..saved.clone() })?;
+    let saved = serde_json::to_value(saved)?;
     let asked: serde_json::Value = through_text(asked)?;
     let fields = saved.as_object().into_iter().flatten();
+    let fields = fields.filter(|(name, _)| !FREE_TO_CHANGE.contains(&name.as_str()));
     let differing = fields.filter(|(name, value)| asked.get(name.as_str()) != Some(value));
-    Ok(differing.map(|(name, value)| format!("--{} {value}, now {}", name.replace('_', "-"), asked[name])).collect())
+    Ok(differing.map(|(name, value)| format!("--{name} {value}, now {}", asked[name])).collect())
 }
 
 /// A value as it was saved and read again: parsing may change the last bit of a number.

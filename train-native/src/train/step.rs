@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::thread;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, MultiGradientsParams};
+use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use dalnet::DalNet;
 use dalnet::alignment::collapse::Separation;
@@ -16,7 +16,7 @@ use dalnet::pixels::denormalise;
 use dalnet_data::{Batch, Normalisation};
 
 use super::recipe::Recipe;
-use super::schedule::Polynomial;
+use super::schedule::Rates;
 use crate::panics::told_by;
 
 /// Mean losses of a batch by name, without their weights.
@@ -26,34 +26,60 @@ pub(crate) type Losses = BTreeMap<Term, f64>;
 pub(crate) struct Trainer {
     pub(crate) model: DalNet,
     pub(crate) optimiser: ModuleOptimizer,
-    schedule: Polynomial,
+    rates: Rates,
     recipe: Recipe,
     normalisation: Normalisation,
     replicas: Vec<Device>,
+    accumulate: usize,
 }
 
-/// What a part of a batch gives.
-struct Part {
-    gradients: GradientsParams,
-    losses: Losses,
+/// What a part of a step's pictures gives.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) gradients: GradientsParams,
+    /// Weighed by the share of these pictures in the step's.
+    pub(super) losses: Losses,
     separation: Option<Separation>,
-    /// Of the batch.
-    share: f64,
+}
+
+impl Part {
+    /// This and another one together. Parts see different pictures; how the alignment separates one of them tells
+    /// enough.
+    fn with(self, other: Self, model: &DalNet) -> Self {
+        let mut gradients = GradientsAccumulator::new();
+        gradients.accumulate(model, self.gradients);
+        gradients.accumulate(model, other.gradients);
+        let mut losses = self.losses;
+        for (term, loss) in other.losses {
+            *losses.entry(term).or_default() += loss;
+        }
+        Self { gradients: gradients.grads(), losses, separation: self.separation.or(other.separation) }
+    }
 }
 
 impl Trainer {
-    /// `replicas`: the devices (with autodiff) that share each batch; the model lives on the first. On the CPU a
-    /// device named twice means two threads.
+    /// `replicas`: the devices (with autodiff) that share each batch; model and optimiser live on the first, which adds
+    /// up the gradients of all. On the CPU a device named twice means two threads.
     pub(crate) fn new(
         model: DalNet,
         recipe: Recipe,
-        schedule: Polynomial,
+        rates: Rates,
         weight_decay: f64,
         normalisation: Normalisation,
         replicas: Vec<Device>,
     ) -> Self {
         let optimiser = AdamWConfig::new().with_weight_decay(weight_decay as f32).with_epsilon(1e-8).init();
-        Self { model, optimiser, schedule, recipe, normalisation, replicas }
+        Self { model, optimiser, rates, recipe, normalisation, replicas, accumulate: 1 }
+    }
+
+    /// Splits each step's pictures into this many batches that go through the network one after another.
+    pub(crate) fn accumulating(self, batches: usize) -> Self {
+        Self { accumulate: batches.max(1), ..self }
+    }
+
+    /// The pictures that are in memory at once, of as many in a step.
+    pub(super) fn batch_of(&self, pictures: usize) -> usize {
+        pictures.div_ceil(self.accumulate)
     }
 
     /// What is trained and how.
@@ -67,60 +93,82 @@ impl Trainer {
         (self.model.clone().fork(&device), device)
     }
 
-    /// Trains on one batch and returns its losses and, when asked to `measure` it, whether the alignment still tells
-    /// the classes apart. `step` counts from 0.
+    /// Trains on the pictures of one step and returns its losses and, when asked to `measure` it, whether the alignment
+    /// still tells the classes apart. `step` counts from 0.
     ///
     /// # Errors
     /// A loss that is not finite: the model is left as it was.
     pub(crate) fn step(&mut self, step: usize, batch: &Batch, measure: bool) -> Result<(Losses, Option<Separation>)> {
-        let parts = self.parts(step, batch, measure)?;
-        let mut total = Losses::new();
-        let mut separation = None;
-        let mut grads = Vec::with_capacity(parts.len());
-        for (part, device) in parts.into_iter().zip(&self.replicas) {
-            for (term, loss) in part.losses {
-                *total.entry(term).or_default() += part.share * loss;
-            }
-            // Parts see different pictures of one batch; one of them tells enough.
-            separation = separation.or(part.separation);
-            grads.push((part.gradients, device.clone()));
-        }
-        if let Some((term, loss)) = total.iter().find(|(_, loss)| !loss.is_finite()) {
+        let Part { gradients, losses, separation } = self.backward(step, batch, measure)?;
+        if let Some((term, loss)) = losses.iter().find(|(_, loss)| !loss.is_finite()) {
             bail!(
                 "loss {term} became {loss} at iteration {step} on pictures {}; the last checkpoint is kept; \
                  start a run with a lower --learning-rate and another --out",
                 batch.ids.join(", ")
             );
         }
-        let gradients = MultiGradientsParams { grads };
-        self.model = self.optimiser.step_multi(self.schedule.rates(step), self.model.clone(), gradients);
-        Ok((total, separation))
+        self.model = self.optimiser.step(self.rates.at(step), self.model.clone(), gradients);
+        Ok((losses, separation))
     }
 
-    /// Gradients of the mean loss over the batch; each replica works on an equal part.
-    fn parts(&self, step: usize, batch: &Batch, measure: bool) -> Result<Vec<Part>> {
-        let pictures = batch.ids.len();
-        let part = pictures.div_ceil(self.replicas.len());
-        let parts = (0..pictures).step_by(part).map(|first| first..(first + part).min(pictures)).collect::<Vec<_>>();
+    /// Losses and gradients of the mean over all pictures of a step, on the first device. Each replica works on an equal
+    /// part of each batch.
+    pub(super) fn backward(&self, step: usize, batch: &Batch, measure: bool) -> Result<Part> {
+        let parts = self.parts(batch.ids.len());
         let results = thread::scope(|scope| {
-            let running = parts.iter().zip(&self.replicas).enumerate().map(|(index, (range, device))| {
-                scope.spawn(move || self.backward(step, batch, range.clone(), device, measure && index == 0))
+            let running = parts.into_iter().zip(&self.replicas).enumerate().map(|(index, (ranges, device))| {
+                scope.spawn(move || {
+                    let parts =
+                        ranges.into_iter().map(|range| self.part(step, batch, range, device, measure && index == 0));
+                    parts.reduce(|sum, part| sum.with(part, &self.model))
+                })
             });
             // Collected first: a lazy iterator would run one part after another.
             let running = running.collect::<Vec<_>>();
             running.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
         });
-        let joined = results.into_iter().collect::<Result<Vec<_>, _>>();
-        joined.or_else(|reason| {
-            bail!(
-                "iteration {step} cannot be computed ({}); if memory ran out, start a run with a smaller --batch or --crop and another --out",
-                told_by(reason.as_ref())
-            )
-        })
+        let first = self.replicas[0].clone().without_autodiff();
+        let mut whole = Part::default();
+        for result in results {
+            let part = result.map_err(|reason| self.stopped(step, batch.ids.len(), &told_by(reason.as_ref())))?;
+            if let Some(Part { gradients, losses, separation }) = part {
+                let gradients = gradients.to_device(&first, &self.model);
+                whole = whole.with(Part { gradients, losses, separation }, &self.model);
+            }
+        }
+        Ok(whole)
     }
 
-    /// Forward and backward of some pictures of a batch, on one device.
-    fn backward(&self, step: usize, batch: &Batch, pictures: Range<usize>, device: &Device, measure: bool) -> Part {
+    /// The pictures of each replica, of a step with so many: a part of every batch, one after another.
+    fn parts(&self, pictures: usize) -> Vec<Vec<Range<usize>>> {
+        let batch = self.batch_of(pictures);
+        let part = batch.div_ceil(self.replicas.len());
+        let of_replica = |replica: usize| {
+            let parts = (0..pictures).step_by(batch).map(move |first| {
+                let end = (first + batch).min(pictures);
+                (first + replica * part).min(end)..(first + (replica + 1) * part).min(end)
+            });
+            parts.filter(|range| !range.is_empty()).collect()
+        };
+        (0..self.replicas.len()).map(of_replica).collect()
+    }
+
+    /// Why a step of so many pictures gave nothing. Drivers and backends panic when memory runs out, each in its own
+    /// words.
+    pub(super) fn stopped(&self, step: usize, pictures: usize, reason: &str) -> Error {
+        let batch = self.batch_of(pictures);
+        let remedy = match batch / 2 {
+            0 => "a smaller --crop".to_owned(),
+            half => format!("--batch {half} --accumulate {} (the same pictures a step)", pictures.div_ceil(half)),
+        };
+        anyhow!(
+            "iteration {step} with --batch {batch} cannot be computed ({reason}); if memory ran out, start a run with \
+             {remedy} and another --out"
+        )
+    }
+
+    /// Forward and backward of some pictures of a step, on one device.
+    fn part(&self, step: usize, batch: &Batch, pictures: Range<usize>, device: &Device, measure: bool) -> Part {
         let share = pictures.len() as f64 / batch.ids.len() as f64;
         // A fork has leaves of its own: replicas must not meet in one autodiff graph.
         let model = self.model.clone().fork(device);
@@ -128,14 +176,15 @@ impl Trainer {
         let objective = &self.recipe.objective;
         let pass = Pass::new(objective, &model, &view);
         let losses = pass.losses(step);
-        let values = losses.iter().map(|(term, loss)| (*term, f64::from(loss.clone().into_scalar::<f32>()))).collect();
+        let value = |loss: &Tensor<1>| f64::from(loss.clone().into_scalar::<f32>());
+        let values = losses.iter().map(|(term, loss)| (*term, share * value(loss))).collect();
         let separation = measure.then(|| pass.separation()).flatten();
         let weighted = losses.into_iter().map(|(term, loss)| loss * (share * objective.weight(term, step)));
         let gradients = match weighted.reduce(|sum, loss| sum + loss) {
             Some(total) => GradientsParams::from_grads(total.backward(), &model),
             None => GradientsParams::new(),
         };
-        Part { gradients, losses: values, separation, share }
+        Part { gradients, losses: values, separation }
     }
 
     /// A part of a batch on the device, with the CAMs for its labels where the recipe takes them from several scales.

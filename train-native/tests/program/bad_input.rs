@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use image::{Rgb, RgbImage};
+use serde_json::Value;
 
 use crate::fixture::{SIZE, Tree, eval, export, jpeg, mask, program, scene, segment, shared, stderr, train, write};
 
@@ -198,8 +199,67 @@ fn runs() {
     refused(&mut tree.train(&[("--iterations", "0")]), &["--iterations 0", "use at least 1"]);
     refused(&mut tree.train(&[("--checkpoint-every", "0")]), &["--checkpoint-every 0", "write one"]);
     refused(tree.train(&[]).arg("--weights").arg(tree.path("no.safetensors")), &["no.safetensors", "cannot be read"]);
+    refused(
+        &mut tree.train(&[("--encoder", "vit-small-14")]),
+        &["--crop 64 is not a multiple of the patch size 14", "use 56 or 70"],
+    );
+    refused(&mut tree.train(&[("--long-side", "8")]), &["--long-side 8", "use at least 16"]);
+    refused(&mut tree.train(&[("--accumulate", "0")]), &["--accumulate 0", "use at least 1"]);
+    refused(&mut tree.train(&[("--layer-decay", "0")]), &["--layer-decay 0", "use for example 0.75"]);
+    refused(&mut tree.train(&[("--freeze", "13")]), &["--freeze 13", "12 blocks", "use at most 12"]);
+    refused(&mut tree.train(&[("--freeze", "half")]), &["\"half\"", "use patch, a number of blocks, or encoder"]);
+    refused(&mut tree.train(&[("--device", "cpu,tpu")]), &["\"tpu\" is no device", "use auto, cpu, gpu, or gpu:1"]);
+    refused(&mut tree.train(&[("--device", "cpu,cpu,cpu")]), &["3 devices", "use a batch at least as large"]);
+    refused(&mut tree.train(&[("--device", "gpu:77")]), &["--device gpu:77:"]);
+    let other = run.join("checkpoints/000004/model.safetensors");
+    refused(
+        tree.train(&[("--encoder", "vit-small-16")]).arg("--weights").arg(other),
+        &["model.safetensors", "encoder.", "give weights of a ViT-S/16, or another --encoder"],
+    );
     let weights = tree.write("notes.safetensors", "Dear diary, no weights today");
     refused(tree.train(&[]).arg("--weights").arg(weights), &["notes.safetensors", "fetch or export it again"]);
+    assert_nothing_written(&tree);
+    let file = tree.write("blocked", "a file, no folder");
+    for out in [file.clone(), file.join("run")] {
+        refused(&mut train(&voc, &out, &[]), &["blocked", "this folder cannot be made", "choose another --out"]);
+    }
+    assert_eq!(fs::read(&file).unwrap(), b"a file, no folder");
+}
+
+/// Checkpoints that are whole and yet not of this training.
+#[test]
+fn checkpoints() {
+    let tree = Tree::new();
+    copy_checkpoint(&tree);
+    let path = tree.path("broken/checkpoints/000004/state.json");
+    let state = serde_json::from_slice::<Value>(&fs::read(&path).unwrap()).unwrap();
+    let check = |place: &str, value: Value, parts: &[&str]| {
+        let mut changed = state.clone();
+        *changed.pointer_mut(place).expect("a place in state.json") = value;
+        write(&path, changed.to_string());
+        refused(train(&shared().join("voc"), &tree.path("broken"), &[]).arg("--resume"), parts);
+    };
+    check(
+        "/model/architecture/encoder/dim",
+        96.into(),
+        &["000004", "wrong shape: ", " more)", "check that its configuration is the weights' own"],
+    );
+    check(
+        "/model/classes/0",
+        "zebra".into(),
+        &["000004 knows the classes zebra", "use the data set it was trained for"],
+    );
+    check("/training/encoder", Value::Null, &["000004 was written by another version", "choose another --out"]);
+    check("/training/encoder", "tiny-8".into(), &["--encoder \"tiny-8\", now \"vit-tiny-16\"", "choose another --out"]);
+    write(&path, "{");
+    let parts = ["state.json is not the JSON of a checkpoint", "remove this checkpoint's folder"];
+    refused(train(&shared().join("voc"), &tree.path("broken"), &[]).arg("--resume"), &parts);
+
+    let best = tree.write("broken/best.json", r#"{"iteration": 2}"#);
+    refused(
+        segment(&best, &tree.path("masks")).arg(tree.path("voc/JPEGImages/p0.jpg")),
+        &["best.json", "checkpoint 2 is gone", "give the run's folder"],
+    );
     assert_nothing_written(&tree);
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use dalnet_assets::{Checkpoints, read_safetensors_file};
 use serde_json::Value;
 
-use crate::fixture::{Tree, shared, stderr, succeeds, train};
+use crate::fixture::{Tree, finished, program, shared, stderr, succeeds, train};
 
 /// The entries of `metrics.jsonl` without what the clock decides.
 fn metrics(run: &Path) -> Vec<Value> {
@@ -14,8 +14,9 @@ fn metrics(run: &Path) -> Vec<Value> {
     let entry = |line: &str| {
         let mut entry = serde_json::from_str::<Value>(line).expect("an entry is JSON");
         let fields = entry.as_object_mut().expect("an entry is an object");
-        fields.remove("pictures_per_second");
-        fields.remove("data_wait");
+        for name in ["pictures_per_second", "data_wait", "seconds_left", "memory"] {
+            assert!(fields.remove(name).is_none_or(|value| value.is_number()), "{name} in {line}");
+        }
         entry
     };
     text.lines().map(entry).collect()
@@ -79,6 +80,28 @@ fn training_changes_the_weights() {
     let still = before.iter().filter(|(name, tensor)| after[*name] == **tensor).map(|(name, _)| name);
     // The head's loss starts between the two; the class texts are given.
     assert_eq!(still.collect::<Vec<_>>(), ["alignment.text"]);
+}
+
+#[test]
+fn the_best_checkpoint_is_named_and_opens() {
+    let run = shared().join("run");
+    let best = serde_json::from_slice::<Value>(&fs::read(run.join("best.json")).unwrap()).unwrap();
+    assert_eq!((&best["iteration"], &best["map"]), (&4.into(), &"segmentation".into()));
+    let entries = metrics(&run);
+    let scored = entries.last().expect("the run was scored");
+    assert_eq!(best["miou"], scored["validation"]["miou"]["segmentation"]);
+    let inspected = |model: &Path| finished(program("inspect").arg(model).arg("--json")).stdout;
+    assert_eq!(inspected(&run.join("best.json")), inspected(&run.join("checkpoints/000004")));
+    let state = serde_json::from_slice::<Value>(&fs::read(run.join("checkpoints/000004/state.json")).unwrap()).unwrap();
+    assert_eq!(state["training"]["best"], best);
+}
+
+#[test]
+fn curves_are_drawn() {
+    let curves = fs::read_to_string(shared().join("run/curves.svg")).unwrap();
+    for name in ["cls", "seg", "encoder", "auxiliary_cam", "segmentation"] {
+        assert!(curves.contains(&format!(">{name}</text>")), "{name} is not in {curves}");
+    }
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! What can be set of a training run, by flag or in a file; what is not set comes from the preset.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use dalnet::objective::Term;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::encoder::EncoderChoice;
+use super::freeze::Freeze;
+use super::options::Options;
+use super::preset::{self, Preset};
+use super::progress::LogForm;
+use super::recipe::{AlignmentForm, Change};
+use crate::device::DeviceChoice;
+use crate::source::Source;
+
+/// The command line of `train-native train`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// File of settings, each a flag without its dashes: crop = 256, splits = ["train_aug"], colour-jitter = true. Flags
+    /// win over the file, a list given by flags replaces that of the file, and the file wins over the preset. Every run
+    /// saves what it came to as config.toml in --out
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Go on from the newest checkpoint in --out, with the same settings
+    #[arg(long)]
+    pub(super) resume: bool,
+    /// Instead of training, show what a step spends its time and memory on, from this many runs of each part
+    #[arg(long, value_name = "RUNS")]
+    pub(super) profile: Option<usize>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Settings by name; none is needed in every place they come from.
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    /// Values for everything that is not set; see the table below
+    #[arg(long, value_enum)]
+    pub(super) preset: Option<Preset>,
+    /// Data set with image tags, voc:DIR with a VOCdevkit/VOC2012 folder
+    #[arg(long)]
+    pub(super) data: Option<Source>,
+    /// Splits to train on
+    #[arg(long, value_delimiter = ',')]
+    pub(super) splits: Option<Vec<String>>,
+    /// Encoder to train; its patch size divides --crop
+    #[arg(long, value_enum)]
+    pub(super) encoder: Option<EncoderChoice>,
+    /// Weights to start from: of the encoder (safetensors in timm, HuggingFace or DINOv2 naming), or the
+    /// model.safetensors of a checkpoint, of which every part that fits is taken
+    #[arg(long)]
+    pub(super) weights: Option<PathBuf>,
+    /// Keep the weights of the encoder's beginning as they are, which saves time and memory: patch for the embeddings, a
+    /// number N for those and the first N blocks, encoder for all of it
+    #[arg(long, value_name = "N|patch|encoder")]
+    pub(super) freeze: Option<Freeze>,
+    /// How image and texts are aligned
+    #[arg(long, value_enum)]
+    pub(super) alignment: Option<AlignmentForm>,
+    /// Leave losses out: cls, inter, im, ex, ptc, seg, reg
+    #[arg(long, value_name = "LOSSES", value_delimiter = ',', value_parser = term)]
+    pub(super) without: Option<Vec<Term>>,
+    /// Change a value of the preset's losses and labels, for example objective.local.temperature=0.1; recipe.json in --out
+    /// shows all
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) set: Option<Vec<Change>>,
+    /// Text embeddings of the classes, made by train-native embed [default: those of the VOC classes]
+    #[arg(long)]
+    pub(super) text: Option<PathBuf>,
+    /// Folder of the run: checkpoints, metrics.jsonl, curves.svg, config.toml, recipe.json, best.json
+    #[arg(long)]
+    pub(super) out: Option<PathBuf>,
+    /// Side of the square crop in pixels, a multiple of the encoder's patch
+    #[arg(long)]
+    pub(super) crop: Option<usize>,
+    /// Longer side in pixels at which the trained network is shown pictures, for scores and by applications
+    #[arg(long)]
+    pub(super) long_side: Option<usize>,
+    /// Vary brightness, contrast, saturation, hue and greyness of the crops; =false switches a preset's off
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) colour_jitter: Option<bool>,
+    /// Pictures that are in memory at once; with --accumulate, a part of a step
+    #[arg(long)]
+    pub(super) batch: Option<usize>,
+    /// Batches whose gradients are added up to one step: --batch 4 --accumulate 4 needs the memory of 4 pictures and
+    /// steps on 16. L_cls and L_inter come out as with --batch 16; the other losses normalise over the patches or pixels
+    /// of each batch of 4, so theirs differ slightly
+    #[arg(long, value_name = "BATCHES")]
+    pub(super) accumulate: Option<usize>,
+    /// Steps of the whole training
+    #[arg(long)]
+    pub(super) iterations: Option<usize>,
+    /// Peak learning rate of the encoder; everything else learns ten times as fast
+    #[arg(long)]
+    pub(super) learning_rate: Option<f64>,
+    /// Factor of the rate from each block of the encoder to the one before it, 1 for none: 0.75 leaves the first blocks
+    /// of a well pre-trained encoder nearly as they are
+    #[arg(long, value_name = "FACTOR")]
+    pub(super) layer_decay: Option<f64>,
+    /// Steps of linear warm-up
+    #[arg(long)]
+    pub(super) warm_up: Option<usize>,
+    /// Decoupled weight decay of every parameter
+    #[arg(long)]
+    pub(super) weight_decay: Option<f64>,
+    /// Seed of order, augmentation and initial weights
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Where to run: auto, cpu, gpu, gpu:1 for the second GPU, or several that share every batch, as in gpu:0,gpu:1 or
+    /// cpu,cpu (two threads)
+    #[arg(long, value_delimiter = ',')]
+    pub(super) device: Option<Vec<DeviceChoice>>,
+    /// Threads that share a batch if --device is one CPU [default: all cores]
+    #[arg(long)]
+    pub(super) threads: Option<usize>,
+    /// Compute cheap intermediate results twice instead of keeping them: less memory, slower, the same training
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) gradient_checkpointing: Option<bool>,
+    /// Steps between checkpoints; the newest three and the best stay on the disk
+    #[arg(long)]
+    pub(super) checkpoint_every: Option<usize>,
+    /// Steps between scores on --validation-split, each with a checkpoint; 0 for never
+    #[arg(long)]
+    pub(super) validate_every: Option<usize>,
+    /// Split with masks for these scores
+    #[arg(long)]
+    pub(super) validation_split: Option<String>,
+    /// How many of its pictures, from the first
+    #[arg(long)]
+    pub(super) validation_pictures: Option<usize>,
+    /// What is shown: bar on stderr, json for the entries of metrics.jsonl on stdout, auto for the bar on a terminal and
+    /// the entries where stdout is piped
+    #[arg(long, value_enum)]
+    pub(super) log: Option<LogForm>,
+}
+
+impl Arguments {
+    /// The options of the run: flags over file over preset.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds what is no setting; no data set or folder for the run.
+    pub(super) fn resolve(&self) -> Result<Options> {
+        let file = self.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+        let preset = self.settings.preset.or(file.preset).unwrap_or(Preset::Tiny);
+        let mut values = Map::new();
+        for layer in [&preset::common(), &preset.settings(), &file, &self.settings] {
+            values.extend(layer.values()?);
+        }
+        for name in ["data", "out"] {
+            if !values.contains_key(name) {
+                bail!("no {name} is given; add --{name}, or {name} = \"...\" to the --config file");
+            }
+        }
+        Ok(serde_json::from_value(Value::Object(values))?)
+    }
+}
+
+impl Settings {
+    fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("--config {}: cannot be read", path.display()))?;
+        toml::from_str(&text).map_err(|error| {
+            let line =
+                1 + error.span().map_or(0, |span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+            let message = error.message().trim().replace('\n', ", ");
+            anyhow::anyhow!("--config {}, line {line}: {message}; see train-native train --help", path.display())
+        })
+    }
+
+    /// Those that are set.
+    fn values(&self) -> Result<Map<String, Value>> {
+        let Value::Object(mut values) = serde_json::to_value(self)? else { return Ok(Map::new()) };
+        values.retain(|_, value| !value.is_null());
+        Ok(values)
+    }
+
+    /// Those of a preset, one a line.
+    pub(super) fn table(&self) -> Result<Vec<(String, String)>> {
+        Ok(self.values()?.into_iter().map(|(name, value)| (name, value.to_string())).collect())
+    }
+}
+
+fn term(name: &str) -> Result<Term, String> {
+    serde_json::from_value(name.into())
+        .map_err(|_| format!("{name:?} is no loss; use cls, inter, im, ex, ptc, seg or reg"))
+}
