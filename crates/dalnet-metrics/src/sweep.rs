@@ -49,18 +49,10 @@ impl ThresholdSweep {
         }
         check_finite("the CAM stack", cams)?;
 
-        let mut best = vec![(f32::NEG_INFINITY, 0); truth.len()];
-        for (index, class) in present.iter().enumerate() {
-            for (best, value) in best.iter_mut().zip(&cams[index * truth.len()..]) {
-                if *value > best.0 {
-                    *best = (*value, class + 1);
-                }
-            }
-        }
-        for (true_label, (value, label)) in truth.iter().zip(best) {
+        for (true_label, (value, label)) in truth.iter().zip(strongest(cams, present, truth.len())) {
             if *true_label != IGNORE {
                 let exceeded = self.thresholds.partition_point(|threshold| *threshold < value);
-                let cell = (exceeded * self.classes + usize::from(*true_label)) * self.classes + label;
+                let cell = (exceeded * self.classes + usize::from(*true_label)) * self.classes + usize::from(label);
                 self.histogram[cell] += 1;
             }
         }
@@ -115,6 +107,20 @@ impl ThresholdSweep {
         }
         ConfusionMatrix::from_counts(self.classes, counts).expect("the sweep checked its classes when it was made")
     }
+}
+
+/// Largest value and its label for each of `pixels` of `cams` `[present.len(), pixels]`; the map of the class `c` of
+/// `present` has the label `c + 1`, up to 255. On a tie the first one wins; without maps, minus infinity and 0.
+pub fn strongest(cams: &[f32], present: &[usize], pixels: usize) -> Vec<(f32, u8)> {
+    let mut strongest = vec![(f32::NEG_INFINITY, 0); pixels];
+    for (map, class) in cams.chunks_exact(pixels.max(1)).zip(present) {
+        for (strongest, value) in strongest.iter_mut().zip(map) {
+            if *value > strongest.0 {
+                *strongest = (*value, (class + 1) as u8);
+            }
+        }
+    }
+    strongest
 }
 
 #[cfg(test)]

@@ -66,8 +66,7 @@ impl DenseCrf {
         assert_eq!(probabilities.len() % pixels.max(1), 0, "whole maps of {size:?} pixels");
         let mut refined = vec![0.0; probabilities.len()];
         let maps = probabilities.chunks_exact(pixels.max(1)).enumerate();
-        let taking_part =
-            maps.filter(|(_, map)| map.iter().any(|value| *value >= NEGLIGIBLE)).map(|(label, _)| label);
+        let taking_part = maps.filter(|(_, map)| map.iter().any(|value| *value >= NEGLIGIBLE)).map(|(label, _)| label);
         let taking_part: Vec<usize> = taking_part.collect();
         let labels = taking_part.len();
         if labels == 0 {
@@ -92,7 +91,8 @@ impl DenseCrf {
     /// Marginals `[pixels, labels]` of the logarithms of probabilities.
     fn mean_field(&self, unary: &[f32], labels: usize, rgb: &[u8], size: [usize; 2]) -> Vec<f32> {
         let position = Potential::new(self.position_weight, position_features(size, self.position_sigma), self.filter);
-        let colours: Vec<f32> = (0..3).flat_map(|c| rgb.iter().skip(c).step_by(3).map(|value| f32::from(*value))).collect();
+        let colours: Vec<f32> =
+            (0..3).flat_map(|c| rgb.iter().skip(c).step_by(3).map(|value| f32::from(*value))).collect();
         let features = bilateral_features(&colours, size, self.bilateral_sigma_rgb, self.bilateral_sigma_xy);
         let bilateral = Potential::new(self.bilateral_weight, features, self.filter);
         let mut marginals = unary.to_vec();
