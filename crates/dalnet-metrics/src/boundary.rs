@@ -75,6 +75,23 @@ impl BoundaryIou {
         Ok(())
     }
 
+    /// Adds the counts of `other`.
+    ///
+    /// # Errors
+    /// [`MetricError::Merge`] when the numbers of classes differ.
+    pub fn merge(&mut self, other: &Self) -> Result<(), MetricError> {
+        if self.counts.len() != other.counts.len() {
+            let name = |score: &Self| format!("{} classes", score.counts.len());
+            return Err(MetricError::Merge { left: name(self), right: name(other) });
+        }
+        for (counts, more) in self.counts.iter_mut().zip(&other.counts) {
+            counts.truth += more.truth;
+            counts.predicted += more.predicted;
+            counts.both += more.both;
+        }
+        Ok(())
+    }
+
     /// Boundary IoU of each class, 0 to 1; `None` for a class without boundary in the truth.
     pub fn iou(&self) -> Vec<Option<f64>> {
         let iou = |counts: &Counts| {
@@ -156,6 +173,9 @@ mod tests {
         assert_eq!(score_of_squares.counts[0], Counts { truth: 76 + 44, predicted: 76 + 36, both: 76 });
         let same = score(&square(size, 5, 15), &square(size, 5, 15), size);
         assert_eq!((same.iou(), same.miou()), (vec![Some(1.0), Some(1.0), None], Some(1.0)));
+        let mut both = same;
+        both.merge(&score_of_squares).unwrap();
+        assert_eq!(both.counts[1], Counts { truth: 72, predicted: 64, both: 36 });
     }
 
     #[test]
@@ -189,6 +209,7 @@ mod tests {
         assert!(score.add(&outlined(&[0, 1]), &outlined(&[0, 3])).unwrap_err().to_string().contains("label 3"));
         assert!(score.add(&outlined(&[0, 1]), &outlined(&[0])).is_err());
         assert_eq!((score.miou(), &score), (None, &BoundaryIou::new(2).unwrap()));
+        assert!(score.merge(&BoundaryIou::new(3).unwrap()).is_err());
         score.add(&outlined(&[]), &outlined(&[])).unwrap();
         assert_eq!(score.miou(), None);
     }

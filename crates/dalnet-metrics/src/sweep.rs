@@ -49,7 +49,8 @@ impl ThresholdSweep {
         }
         check_finite("the CAM stack", cams)?;
 
-        for (true_label, (value, label)) in truth.iter().zip(strongest(cams, present, truth.len())) {
+        let labels: Vec<u8> = present.iter().map(|class| (class + 1) as u8).collect();
+        for (true_label, (value, label)) in truth.iter().zip(strongest(cams, &labels, truth.len())) {
             if *true_label != IGNORE {
                 let exceeded = self.thresholds.partition_point(|threshold| *threshold < value);
                 let cell = (exceeded * self.classes + usize::from(*true_label)) * self.classes + usize::from(label);
@@ -109,14 +110,14 @@ impl ThresholdSweep {
     }
 }
 
-/// Largest value and its label for each of `pixels` of `cams` `[present.len(), pixels]`; the map of the class `c` of
-/// `present` has the label `c + 1`, up to 255. On a tie the first one wins; without maps, minus infinity and 0.
-pub fn strongest(cams: &[f32], present: &[usize], pixels: usize) -> Vec<(f32, u8)> {
+/// Largest value of `maps` `[labels.len(), pixels]` and its label for each of the `pixels`. On a tie the first one wins;
+/// without maps, minus infinity and 0.
+pub fn strongest(maps: &[f32], labels: &[u8], pixels: usize) -> Vec<(f32, u8)> {
     let mut strongest = vec![(f32::NEG_INFINITY, 0); pixels];
-    for (map, class) in cams.chunks_exact(pixels.max(1)).zip(present) {
+    for (map, label) in maps.chunks_exact(pixels.max(1)).zip(labels) {
         for (strongest, value) in strongest.iter_mut().zip(map) {
             if *value > strongest.0 {
-                *strongest = (*value, (class + 1) as u8);
+                *strongest = (*value, *label);
             }
         }
     }

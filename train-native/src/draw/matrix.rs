@@ -32,7 +32,12 @@ pub(crate) fn confusion(matrix: &ConfusionMatrix, names: &[String], title: &str)
         let mut upright = RgbImage::from_pixel(text::width(name).max(1), text::HEIGHT, WHITE);
         text::write(&mut upright, [0, 0], name, BLACK);
         let upright = imageops::rotate270(&upright);
-        imageops::overlay(&mut picture, &upright, i64::from(left + middle), i64::from(top - GAP / 2 - upright.height()));
+        imageops::overlay(
+            &mut picture,
+            &upright,
+            i64::from(left + middle),
+            i64::from(top - GAP / 2 - upright.height()),
+        );
     }
     for truth in 0..classes {
         let pixels: u64 = (0..classes).map(|label| matrix.count(truth, label)).sum();
@@ -68,7 +73,8 @@ mod tests {
         let names = ["background", "cat", "dog"].map(str::to_owned);
         let picture = confusion(&matrix, &names, "cam");
         let side = 3 * FIELD;
-        let corner = [picture.width().min(2 * GAP + text::width("background") + side) - side, picture.height() - GAP - side];
+        let corner =
+            [picture.width().min(2 * GAP + text::width("background") + side) - side, picture.height() - GAP - side];
         let field = |row: u32, column: u32| *picture.get_pixel(corner[0] + FIELD * column, corner[1] + FIELD * row);
         let half = on_scale(&BLUES, 0.5);
         assert_eq!([field(0, 0), field(0, 1), field(0, 2)], [half, WHITE, half]);

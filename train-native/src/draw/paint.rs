@@ -6,8 +6,7 @@ use super::{BLACK, mix};
 use crate::palette;
 
 /// Colours of 0 to 1 in equal steps, each lighter than the one before: also in grey the strong places are the bright ones.
-const GLOW: [Rgb<u8>; 5] =
-    [BLACK, Rgb([80, 18, 123]), Rgb([182, 54, 121]), Rgb([251, 136, 97]), Rgb([252, 253, 191])];
+const GLOW: [Rgb<u8>; 5] = [BLACK, Rgb([80, 18, 123]), Rgb([182, 54, 121]), Rgb([251, 136, 97]), Rgb([252, 253, 191])];
 /// Share of the heat's colour over the photo.
 const OPACITY: f32 = 0.65;
 

@@ -116,6 +116,14 @@ impl Row {
 }
 
 impl Sheet {
+    /// One sheet of the rows of all `sheets`, which have the same columns; `None` when there are none.
+    pub(crate) fn joined(sheets: impl IntoIterator<Item = Self>) -> Option<Self> {
+        sheets.into_iter().reduce(|mut sheet, next| {
+            sheet.rows.extend(next.rows);
+            sheet
+        })
+    }
+
     /// The sheet on white.
     pub(crate) fn draw(&self) -> RgbImage {
         let columns = self.columns.len() as u32;

@@ -7,4 +7,5 @@ mod fixture;
 mod labels;
 mod machine;
 mod results;
+mod scores;
 mod training;
