@@ -42,7 +42,7 @@ The same command again labels only the pictures that have no mask yet.";
 pub(crate) const EXPORT: &str = "\
 Examples:
   Score at the one scale that pages use, then write manifest.json and 16-bit weights:
-    train-native eval --data voc:VOCdevkit/VOC2012 --split val --model run --scales 1 --json page.json
+    train-native eval --data voc:VOCdevkit/VOC2012 --model run --scales 1 --segmentation-scales 1 --json page.json
     train-native export --model run --scores page.json --card model-card.json --out model";
 
 pub(crate) const FETCH: &str = "\

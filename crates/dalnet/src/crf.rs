@@ -17,7 +17,7 @@ use crate::lattice::{Lattice, bilateral_features};
 
 /// Probabilities below count as this, so that no label is impossible.
 const FLOOR: f32 = 1e-5;
-/// A label that nowhere reaches this probability takes no part: it could win nowhere, and half of the time is its.
+/// A label that nowhere reaches this probability takes no part: it could not win, and every label costs time.
 const NEGLIGIBLE: f32 = 1e-3;
 
 /// The kernels and the number of steps; [`Default`] is the reference's.

@@ -93,8 +93,8 @@ impl Protocol {
         });
         format!(
             "longer side {} px, scales {:?} with mirror images{affinity}{}, image labels given, background threshold \
-             the best of {:.2} to {:.2}{pseudo_labels}; segmentation {} over scales {:?} with mirror images{crf}; \
-             nearest text at scale 1 with mirror images",
+             the best of {:.2} to {:.2}{pseudo_labels}; segmentation by the {} logits of scales {:?} with mirror \
+             images{crf}; nearest text at scale 1 with mirror images",
             spec.input.long_side,
             self.scales,
             if self.refine { ", refined by pixels" } else { "" },
