@@ -9,8 +9,10 @@ from pathlib import Path
 from affinity import make_affinity_fixture
 from alignment import make_alignment_fixture
 from cam import make_cam_fixture
+from crf import make_crf_fixture
 from energy import make_energy_fixture
 from head import make_head_fixture
+from miou import make_scores_fixture
 from patch_contrast import make_patch_contrast_fixture
 from refine import make_pseudo_label_fixture, make_refine_fixture
 from resize import make_resize_fixture
@@ -32,6 +34,7 @@ def main() -> None:
     make_affinity_fixture(FIXTURES / "affinity.safetensors")
     make_patch_contrast_fixture(FIXTURES / "patch_contrast.safetensors")
     make_energy_fixture(FIXTURES / "energy.safetensors")
+    make_crf_fixture(FIXTURES / "crf.safetensors")
     make_refine_fixture(FIXTURES / "refine.safetensors")
     make_pseudo_label_fixture(FIXTURES / "pseudo_label.safetensors")
     for seed, layout in enumerate(TEXT_SHAPES):
@@ -39,6 +42,7 @@ def main() -> None:
     make_tokens_fixture(FIXTURES / "clip_tokens.json")
     make_alignment_fixture(FIXTURES / "alignment.safetensors")
     make_head_fixture(FIXTURES / "head.safetensors")
+    make_scores_fixture(FIXTURES / "scores.json")
     if len(sys.argv) > 1:
         make_real_fixture(Path(sys.argv[1]) / VIT_TINY, FIXTURES / "vit_tiny.safetensors")
     for path in sorted(FIXTURES.iterdir()):

@@ -1,30 +1,39 @@
-//! `train-native eval`: how well CAMs localise, against masks.
+//! `train-native eval`: how well CAMs, pseudo labels and segmentations fit masks.
 
+mod examples;
 mod maps;
+mod protocol;
 mod report;
+mod scores;
+mod segmentation;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use dalnet::DalNet;
 use dalnet::affinity::Affinity;
 use dalnet::cam::SCALES;
+use dalnet::crf::DenseCrf;
 use dalnet_assets::ModelSpec;
+use dalnet_assets::files::write_atomically;
 use dalnet_data::Sample;
 use rayon::prelude::*;
 
 use crate::batch::bar;
 use crate::device::DeviceChoice;
+use crate::draw;
 use crate::files::write_json;
 use crate::model::open_model;
 use crate::network;
+use crate::pseudo_label::Levels;
 use crate::source::Source;
-use maps::maps_of;
-use report::Scores;
+use protocol::{Fuse, SEGMENTATION_SCALES};
+use scores::Scores;
 
+pub(crate) use protocol::Protocol;
 pub(crate) use report::Report;
 
 /// Options of `train-native eval`.
@@ -42,6 +51,12 @@ pub(crate) struct Options {
     /// File for the scores
     #[arg(long)]
     json: PathBuf,
+    /// Folder for pictures: sheet.png with examples side by side, and a confusion matrix of each map
+    #[arg(long, value_name = "DIR")]
+    pictures_out: Option<PathBuf>,
+    /// Examples on the sheet, from all over the split
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    examples: usize,
     /// Score only the first N pictures
     #[arg(long, value_name = "N")]
     pictures: Option<usize>,
@@ -57,6 +72,17 @@ pub(crate) struct Options {
     /// Let the CAM follow the picture's edges (pixel-adaptive refinement)
     #[arg(long)]
     refine: bool,
+    #[command(flatten)]
+    levels: Levels,
+    /// Scales of the head's segmentation
+    #[arg(long, value_delimiter = ',', default_values_t = SEGMENTATION_SCALES)]
+    segmentation_scales: Vec<f64>,
+    /// What the logits at these scales become
+    #[arg(long, value_enum, default_value = "max")]
+    fuse: Fuse,
+    /// Score the segmentation after a dense CRF as well (seconds for each picture)
+    #[arg(long)]
+    crf: bool,
     /// Where to run: auto, cpu or gpu
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
@@ -69,52 +95,28 @@ impl Options {
                 bail!("--{name} 0 leaves nothing to score; use at least 1");
             }
         }
-        network::check_scales(&self.scales)
-    }
-}
-
-/// How pictures are shown to the network and maps are scored.
-#[derive(Debug, Clone)]
-pub(crate) struct Protocol {
-    /// Longer side in pixels; `None` for the model's own.
-    pub(crate) long_side: Option<usize>,
-    /// Scales of the CAM, each with its mirror image.
-    pub(crate) scales: Vec<f64>,
-    /// Spreads the CAM before it is scored.
-    pub(crate) affinity: Option<Affinity>,
-    /// Refines the CAM by the picture's pixels before it is scored.
-    pub(crate) refine: bool,
-    /// Background thresholds of which the best is reported.
-    pub(crate) thresholds: Vec<f32>,
-}
-
-impl Default for Protocol {
-    fn default() -> Self {
-        Self {
-            long_side: None,
-            scales: SCALES.to_vec(),
-            affinity: None,
-            refine: false,
-            thresholds: (2..=18).map(|step| step as f32 / 20.0).collect(),
+        if self.examples == 0 {
+            bail!("--examples 0 leaves a sheet without pictures; use at least 1");
         }
+        self.levels.check()?;
+        network::check_scales("--scales", &self.scales)?;
+        network::check_scales("--segmentation-scales", &self.segmentation_scales)
     }
-}
 
-impl Protocol {
-    /// In words.
-    fn describe(&self, spec: &ModelSpec) -> String {
-        let affinity = self.affinity.as_ref().map_or(String::new(), |affinity| {
-            format!(", CAMs spread {} times by the attention of {} blocks", affinity.power, affinity.blocks.len())
-        });
-        format!(
-            "longer side {} px, scales {:?} with mirror images{affinity}{}, image labels given, background threshold \
-             the best of {:.2} to {:.2}; segmentation and nearest text at scale 1 with mirror images",
-            spec.input.long_side,
-            self.scales,
-            if self.refine { ", refined by pixels" } else { "" },
-            self.thresholds.first().copied().unwrap_or_default(),
-            self.thresholds.last().copied().unwrap_or_default(),
-        )
+    /// For a network of `depth` blocks.
+    fn protocol(&self, depth: usize) -> Protocol {
+        Protocol {
+            long_side: self.long_side,
+            scales: self.scales.clone(),
+            affinity: self.affinity.map(|power| Affinity { power, ..Affinity::of_all_blocks(depth) }),
+            refine: self.refine,
+            pseudo_labels: Some(self.levels.refined()),
+            segmentation_scales: self.segmentation_scales.clone(),
+            fuse: self.fuse,
+            crf: self.crf.then(DenseCrf::default),
+            examples: if self.pictures_out.is_some() { self.examples } else { 0 },
+            ..Protocol::default()
+        }
     }
 }
 
@@ -129,14 +131,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let spec = model.spec.clone();
     data.check_classes(&spec.classes, &options.model)?;
     let network = model.build(&device).with_context(|| options.model.display().to_string())?;
-    let depth = spec.architecture.encoder.depth;
-    let protocol = Protocol {
-        long_side: options.long_side,
-        scales: options.scales.clone(),
-        affinity: options.affinity.map(|power| Affinity { power, ..Affinity::of_all_blocks(depth) }),
-        refine: options.refine,
-        ..Protocol::default()
-    };
+    if let Some(folder) = &options.pictures_out {
+        fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    }
+    let protocol = options.protocol(spec.architecture.encoder.depth);
     eprintln!("scoring {} pictures of {} on {device_name}", samples.len(), options.split);
     let bar = bar(samples.len())?;
     let report = score(&network, &spec, &samples, &protocol, |done| bar.set_position(done as u64))?;
@@ -145,6 +143,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("{}", report.table());
     println!("{}", report.summary());
     println!("written to {}", options.json.display());
+    if let Some(folder) = &options.pictures_out {
+        write_pictures(&report, folder)?;
+        println!("pictures written to {}", folder.display());
+    }
     Ok(())
 }
 
@@ -159,15 +161,30 @@ pub(crate) fn score(
     let mut spec = spec.clone();
     spec.input.long_side = protocol.long_side.unwrap_or(spec.input.long_side);
     let spec = &spec;
-    let classes = spec.classes.len();
-    let total = Mutex::new(Scores::new(classes, protocol)?);
     let done = AtomicUsize::new(0);
-    samples.par_iter().enumerate().try_for_each(|(index, sample)| {
-        let maps = maps_of(network, spec, sample, protocol).with_context(|| sample.id.clone())?;
-        let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-        total.add(index, maps, &sample.labels)?;
+    let examples = examples::places(samples.len(), protocol.examples);
+    let scored = samples.par_iter().enumerate().map(|(index, sample)| {
+        let photo = sample.read_picture()?;
+        let maps = maps::maps_of(network, spec, sample, &photo, protocol).with_context(|| sample.id.clone())?;
+        let example = examples.contains(&index).then(|| examples::example(sample, &photo, &maps, spec));
+        let mut scores = Scores::of(index, maps, &sample.labels, spec.classes.len(), &protocol.thresholds)?;
+        scores.examples.extend(example.map(|example| (index, example)));
         progress(1 + done.fetch_add(1, Ordering::Relaxed));
-        anyhow::Ok(())
-    })?;
-    total.into_inner().unwrap_or_else(PoisonError::into_inner).report(spec, samples, protocol)
+        Ok(scores)
+    });
+    let total = scored.try_reduce_with(Scores::merged).context("there is no picture to score")??;
+    Report::new(total, spec, samples, protocol)
+}
+
+/// Writes the sheet of examples and the confusion matrix of each map.
+fn write_pictures(report: &Report, folder: &Path) -> Result<()> {
+    if let Some(sheet) = &report.figures.sheet {
+        write_atomically(&folder.join("sheet.png"), &draw::png(&sheet.draw())?)?;
+    }
+    for (name, matrix) in &report.figures.matrices {
+        let title = format!("{name}, {} pictures, mIoU {:.2} %", report.pictures, report.miou[name]);
+        let picture = draw::confusion(matrix, &report.classes, &title);
+        write_atomically(&folder.join(format!("confusion_{name}.png")), &draw::png(&picture)?)?;
+    }
+    Ok(())
 }

@@ -26,7 +26,13 @@ Examples:
   The CAM at three scales:
     train-native eval --data voc:VOCdevkit/VOC2012 --split val --model run --json scores.json
   Spread along the attention and refined by the picture's pixels, on 120 pictures:
-    train-native eval --data voc:VOCdevkit/VOC2012 --model run --affinity 1 --refine --pictures 120 --json refined.json";
+    train-native eval --data voc:VOCdevkit/VOC2012 --model run --affinity 1 --refine --pictures 120 --json refined.json
+  The segmentation as the literature reports it, at three scales and after a dense CRF:
+    train-native eval --data voc:VOCdevkit/VOC2012 --model run --segmentation-scales 1,1.25,1.5 --crf --json crf.json
+  With pictures: report/sheet.png shows 12 examples, report/confusion_cam.png which classes are mistaken for which:
+    train-native eval --data voc:VOCdevkit/VOC2012 --model run --pictures-out report --examples 12 --json scores.json
+The pseudo labels scored are those that training would make of the CAM: pseudo_label leaves uncertain pixels out,
+pseudo_label_strict counts them as missed. \"boundaries\" is Boundary IoU, within 2 % of the picture's diagonal.";
 
 pub(crate) const SEGMENT: &str = "\
 Examples:
@@ -48,7 +54,7 @@ The same command again labels only the pictures that have no mask yet.";
 pub(crate) const EXPORT: &str = "\
 Examples:
   Score at the one scale that pages use, then write manifest.json and 16-bit weights:
-    train-native eval --data voc:VOCdevkit/VOC2012 --split val --model run --scales 1 --json page.json
+    train-native eval --data voc:VOCdevkit/VOC2012 --model run --scales 1 --segmentation-scales 1 --json page.json
     train-native export --model run --scores page.json --card model-card.json --out model";
 
 pub(crate) const FETCH: &str = "\

@@ -4,6 +4,7 @@ mod batch;
 mod completions;
 mod device;
 mod doctor;
+mod draw;
 mod embed;
 mod evaluate;
 mod export;
@@ -44,7 +45,7 @@ enum Command {
     /// Train from pictures with image tags.
     #[command(after_long_help = help::train())]
     Train(train::Arguments),
-    /// Score the CAMs of a model against masks.
+    /// Score CAMs, pseudo labels and segmentations of a model against masks.
     #[command(after_long_help = help::EVAL)]
     Eval(evaluate::Options),
     /// Make the text embeddings of a list of classes.

@@ -6,10 +6,10 @@ use dalnet_assets::ModelSpec;
 use dalnet_engine::Picture;
 use image::{DynamicImage, RgbImage};
 
-/// Refuses scales of the CAM that are too small to see anything or too large for memory.
-pub(crate) fn check_scales(scales: &[f64]) -> Result<()> {
+/// Refuses scales, given as `option`, that are too small to see anything or too large for memory.
+pub(crate) fn check_scales(option: &str, scales: &[f64]) -> Result<()> {
     if let Some(scale) = scales.iter().find(|scale| !(0.1..=8.0).contains(*scale)) {
-        bail!("--scales {scale} is outside 0.1 to 8; use for example --scales 1,0.5,1.5");
+        bail!("{option} {scale} is outside 0.1 to 8; use for example {option} 1,0.5,1.5");
     }
     Ok(())
 }

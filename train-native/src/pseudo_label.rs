@@ -50,12 +50,8 @@ pub(crate) struct Options {
     /// Spread the CAM along the attention of all blocks, applied K times; 0 leaves it as it is
     #[arg(long, value_name = "K", default_value_t = 1)]
     affinity: usize,
-    /// Score of the background that a class must beat to be foreground
-    #[arg(long, default_value_t = RefinedLabels::default().high)]
-    high: f32,
-    /// Score of the background that no class may beat where there is background; between the two it is uncertain
-    #[arg(long, default_value_t = RefinedLabels::default().low)]
-    low: f32,
+    #[command(flatten)]
+    levels: Levels,
     #[command(flatten)]
     shard: ShardOptions,
     /// Label pictures anew that have a mask in --out already
@@ -68,11 +64,35 @@ pub(crate) struct Options {
 
 impl Options {
     fn check(&self) -> Result<()> {
-        let (low, high) = (self.low, self.high);
-        if !(0.0 <= low && low <= high && high <= 1.0) {
+        self.levels.check()?;
+        network::check_scales("--scales", &self.scales)
+    }
+}
+
+/// The two levels of background of refined pseudo labels.
+#[derive(Debug, Args)]
+pub(crate) struct Levels {
+    /// Score of the background that a class must beat to be foreground in pseudo labels
+    #[arg(long, default_value_t = RefinedLabels::default().high)]
+    high: f32,
+    /// Score of the background that no class may beat where there is background; between the two it is uncertain
+    #[arg(long, default_value_t = RefinedLabels::default().low)]
+    low: f32,
+}
+
+impl Levels {
+    /// Refuses levels outside 0 to 1, and a low one above the high one.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Self { low, high } = self;
+        if !(0.0 <= *low && low <= high && *high <= 1.0) {
             bail!("--low {low} --high {high}: both are 0 to 1 and the low one is not above the high one");
         }
-        network::check_scales(&self.scales)
+        Ok(())
+    }
+
+    /// The labels that they make.
+    pub(crate) fn refined(&self) -> RefinedLabels {
+        RefinedLabels { high: self.high, low: self.low, ..RefinedLabels::default() }
     }
 }
 
@@ -114,7 +134,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     spec.input.affinity =
         (options.affinity > 0).then(|| Affinity { power: options.affinity, ..Affinity::of_all_blocks(depth) });
     let labeller = Labeller {
-        refined: RefinedLabels { high: options.high, low: options.low, ..RefinedLabels::default() },
+        refined: options.levels.refined(),
         network,
         device,
         spec,
@@ -147,14 +167,26 @@ impl Labeller {
 
     /// Refined pseudo labels `[size]` of the picture `images` `[1, 3, H, W]` that shows the classes `tags`.
     fn label(&self, images: Tensor<4>, tags: &[usize], size: [usize; 2]) -> Result<Vec<u8>> {
-        let classes = self.spec.classes.len();
-        let present = (0..classes).map(|class| f32::from(u8::from(tags.contains(&class)))).collect::<Vec<_>>();
-        let present = Tensor::<2>::from_data(TensorData::new(present, [1, classes]), &self.device);
         let Maps { maps, .. } = Maps::of(&self.network, images.clone(), &self.spec.input)?;
-        let maps = valid_cam(maps, present.clone());
-        let [_, _, rows, columns] = images.dims();
-        let normalisation = &self.spec.normalisation;
-        let pixels = denormalise(images, normalisation.mean, normalisation.std);
-        network::label_bytes(self.refined.pseudo_labels(pixels, maps, present, &[[0, rows, 0, columns]], size))
+        refined_labels(&self.refined, &self.spec, images, maps, tags, size)
     }
+}
+
+/// Refined pseudo labels `[size]` of the picture `images` `[1, 3, H, W]` that shows the classes `tags`, from `maps`
+/// `[1, C, h, w]` in 0..1; 255 is uncertain.
+pub(crate) fn refined_labels(
+    refined: &RefinedLabels,
+    spec: &ModelSpec,
+    images: Tensor<4>,
+    maps: Tensor<4>,
+    tags: &[usize],
+    size: [usize; 2],
+) -> Result<Vec<u8>> {
+    let classes = spec.classes.len();
+    let present = (0..classes).map(|class| f32::from(u8::from(tags.contains(&class)))).collect::<Vec<_>>();
+    let present = Tensor::<2>::from_data(TensorData::new(present, [1, classes]), &maps.device());
+    let maps = valid_cam(maps, present.clone());
+    let [_, _, rows, columns] = images.dims();
+    let pixels = denormalise(images, spec.normalisation.mean, spec.normalisation.std);
+    network::label_bytes(refined.pseudo_labels(pixels, maps, present, &[[0, rows, 0, columns]], size))
 }

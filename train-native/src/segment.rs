@@ -12,6 +12,7 @@ use image::{DynamicImage, GrayImage, RgbImage};
 
 use crate::batch::Batch;
 use crate::device::DeviceChoice;
+use crate::draw;
 use crate::model::open_model;
 use crate::palette;
 use crate::pictures::{self, Found};
@@ -125,7 +126,5 @@ fn overlay(mut picture: RgbImage, labels: &[u8]) -> Result<Vec<u8>> {
             }
         }
     }
-    let mut bytes = Vec::new();
-    DynamicImage::ImageRgb8(picture).write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png)?;
-    Ok(bytes)
+    draw::png(&picture)
 }

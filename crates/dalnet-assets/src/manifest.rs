@@ -103,6 +103,14 @@ impl Map {
     /// Every one of them.
     pub const ALL: [Self; 3] = [Self::Cam, Self::AuxiliaryCam, Self::Segmentation];
 
+    /// The CAM to look at beside it: itself, or of the head's map the auxiliary one, which its labels are made of.
+    pub fn cam(self) -> Self {
+        match self {
+            Self::Cam => Self::Cam,
+            Self::AuxiliaryCam | Self::Segmentation => Self::AuxiliaryCam,
+        }
+    }
+
     /// Its name in manifests and scores.
     pub fn name(self) -> &'static str {
         match self {

@@ -34,16 +34,7 @@ impl ConfusionMatrix {
     pub fn add(&mut self, truth: &[u8], prediction: &[u8]) -> Result<(), MetricError> {
         check_size("the prediction", prediction.len(), truth.len())?;
         check_truth(truth, self.classes)?;
-        let wrong = |(true_label, label): (&u8, &u8)| *true_label != IGNORE && usize::from(*label) >= self.classes;
-        if let Some(position) = truth.iter().zip(prediction).position(wrong) {
-            return Err(MetricError::Label {
-                what: "the prediction",
-                value: prediction[position].into(),
-                position,
-                last: self.classes - 1,
-                ignore: "",
-            });
-        }
+        check_prediction(truth, prediction, self.classes)?;
         for (true_label, label) in truth.iter().zip(prediction) {
             if *true_label != IGNORE {
                 self.counts[usize::from(*true_label) * self.classes + usize::from(*label)] += 1;
@@ -124,6 +115,21 @@ pub(crate) fn check_truth(truth: &[u8], classes: usize) -> Result<(), MetricErro
             position,
             last: classes - 1,
             ignore: " and 255 for ignore",
+        }),
+    }
+}
+
+/// Refuses predictions of no class where `truth` is not [`IGNORE`].
+pub(crate) fn check_prediction(truth: &[u8], prediction: &[u8], classes: usize) -> Result<(), MetricError> {
+    let wrong = |(true_label, label): (&u8, &u8)| *true_label != IGNORE && usize::from(*label) >= classes;
+    match truth.iter().zip(prediction).position(wrong) {
+        None => Ok(()),
+        Some(position) => Err(MetricError::Label {
+            what: "the prediction",
+            value: prediction[position].into(),
+            position,
+            last: classes - 1,
+            ignore: "",
         }),
     }
 }

@@ -47,6 +47,12 @@ impl NearestText {
         Ok(())
     }
 
+    /// Adds the counts of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.patches += other.patches;
+        self.own += other.own;
+    }
+
     /// Object patches so far.
     pub fn patches(&self) -> u64 {
         self.patches
@@ -79,6 +85,9 @@ mod tests {
         let mut score = NearestText::default();
         score.add(&truth, [2, 8], &[1, 1, 3, 2], [1, 4]).unwrap();
         assert_eq!((score.patches(), score.share()), (2, Some(0.5)));
+        let other = score;
+        score.merge(&other);
+        assert_eq!((score.patches(), score.share()), (4, Some(0.5)));
     }
 
     #[test]

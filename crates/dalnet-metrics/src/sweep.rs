@@ -49,18 +49,11 @@ impl ThresholdSweep {
         }
         check_finite("the CAM stack", cams)?;
 
-        let mut best = vec![(f32::NEG_INFINITY, 0); truth.len()];
-        for (index, class) in present.iter().enumerate() {
-            for (best, value) in best.iter_mut().zip(&cams[index * truth.len()..]) {
-                if *value > best.0 {
-                    *best = (*value, class + 1);
-                }
-            }
-        }
-        for (true_label, (value, label)) in truth.iter().zip(best) {
+        let labels: Vec<u8> = present.iter().map(|class| (class + 1) as u8).collect();
+        for (true_label, (value, label)) in truth.iter().zip(strongest(cams, &labels, truth.len())) {
             if *true_label != IGNORE {
                 let exceeded = self.thresholds.partition_point(|threshold| *threshold < value);
-                let cell = (exceeded * self.classes + usize::from(*true_label)) * self.classes + label;
+                let cell = (exceeded * self.classes + usize::from(*true_label)) * self.classes + usize::from(label);
                 self.histogram[cell] += 1;
             }
         }
@@ -115,6 +108,20 @@ impl ThresholdSweep {
         }
         ConfusionMatrix::from_counts(self.classes, counts).expect("the sweep checked its classes when it was made")
     }
+}
+
+/// Largest value of `maps` `[labels.len(), pixels]` and its label for each of the `pixels`. On a tie the first one wins;
+/// without maps, minus infinity and 0.
+pub fn strongest(maps: &[f32], labels: &[u8], pixels: usize) -> Vec<(f32, u8)> {
+    let mut strongest = vec![(f32::NEG_INFINITY, 0); pixels];
+    for (map, label) in maps.chunks_exact(pixels.max(1)).zip(labels) {
+        for (strongest, value) in strongest.iter_mut().zip(map) {
+            if *value > strongest.0 {
+                *strongest = (*value, *label);
+            }
+        }
+    }
+    strongest
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod alignment;
 pub mod cam;
 pub mod classifier;
 pub mod cosine;
+pub mod crf;
 pub mod encoder;
 pub mod energy;
 pub mod head;

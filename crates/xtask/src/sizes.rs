@@ -12,6 +12,13 @@ use flate2::write::GzEncoder;
 /// ordinary connection. A dependency that adds a tenth to it should be a decision.
 const WASM_GZIP_LIMIT: u64 = 4_500_000;
 
+/// Largest model as gzip, in bytes, all files of it together: a ViT-Ti/16 as int8 has 6 MB, and a head of 256 channels
+/// leaves nothing over. What is waited for beside the engine should not be much more than the engine.
+const MODEL_GZIP_LIMIT: u64 = 7_000_000;
+
+/// The folder of the model's files in the site.
+const MODEL: &str = "model/";
+
 /// Largest other file, in bytes: what free static hosts take, and what belongs into a git repository.
 const FILE_LIMIT: u64 = 20_000_000;
 
@@ -88,6 +95,10 @@ pub(crate) fn check_budget(shipped: &[Shipped]) -> Result<()> {
             over += &format!("\n  {}: {size} bytes {kind}, the limit is {limit}", file.path);
         }
     }
+    let model: u64 = shipped.iter().filter(|file| file.path.starts_with(MODEL)).map(|file| file.gzip).sum();
+    if model > MODEL_GZIP_LIMIT {
+        over += &format!("\n  {MODEL}: {model} bytes as gzip, the limit is {MODEL_GZIP_LIMIT}");
+    }
     if !over.is_empty() {
         bail!("over the size budget (the limits and their reasons stand in crates/xtask/src/sizes.rs):{over}");
     }
@@ -132,6 +143,11 @@ mod tests {
         for part in [format!("fat.wasm: {}", WASM_GZIP_LIMIT + 1), format!("big.bin: {}", FILE_LIMIT + 1)] {
             assert!(text.contains(&part), "{text}");
         }
+        // Each part of a model is small, all of them together are not.
+        let part = |name: &str, gzip| file(&format!("model/{name}.safetensors"), 8_000_000, gzip);
+        check_budget(&[engine(), part("a", MODEL_GZIP_LIMIT - 5), part("b", 5)]).unwrap();
+        let text = check_budget(&[engine(), part("a", MODEL_GZIP_LIMIT - 5), part("b", 6)]).unwrap_err().to_string();
+        assert!(text.contains(&format!("model/: {} bytes as gzip", MODEL_GZIP_LIMIT + 1)), "{text}");
         assert!(check_budget(&[file("index.html", 1, 1)]).is_err());
     }
 }

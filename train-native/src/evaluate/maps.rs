@@ -8,11 +8,14 @@ use dalnet::pixels::denormalise;
 use dalnet::refine::Refinement;
 use dalnet::resize::Resize;
 use dalnet::similarity::{nearest_class, similarity_maps};
-use dalnet_assets::ModelSpec;
+use dalnet_assets::{Map, ModelSpec};
 use dalnet_data::Sample;
+use image::RgbImage;
 
-use super::Protocol;
+use super::protocol::Protocol;
+use super::segmentation::segmentations;
 use crate::network::{input_of, label_bytes};
+use crate::pseudo_label::refined_labels;
 
 /// Maps of one picture; `truth`, CAMs and segmentations have the pixels of its mask.
 pub(super) struct Maps {
@@ -24,20 +27,31 @@ pub(super) struct Maps {
     pub(super) auxiliary_cam: Vec<f32>,
     /// `[C]`.
     pub(super) logits: Vec<f32>,
-    /// Labels of the head, without and with the image tags; `None` without a head.
-    pub(super) segmentation: Option<[Vec<u8>; 2]>,
+    /// Labels of the head by name; none without a head.
+    pub(super) segmentations: Vec<(&'static str, Vec<u8>)>,
+    /// 255 is uncertain; `None` when the protocol wants none.
+    pub(super) pseudo_labels: Option<Vec<u8>>,
     /// The label of the nearest class text of each patch, and the grid; `None` without an alignment.
     pub(super) nearest: Option<(Vec<u8>, [usize; 2])>,
 }
 
-/// Shows a sample to the network.
-pub(super) fn maps_of(network: &DalNet, spec: &ModelSpec, sample: &Sample, protocol: &Protocol) -> Result<Maps> {
-    let picture = sample.read_picture()?;
-    let truth = sample.read_mask(picture.dimensions().into(), spec.classes.len())?;
+/// Shows a sample, of which `photo` is the picture, to the network.
+pub(super) fn maps_of(
+    network: &DalNet,
+    spec: &ModelSpec,
+    sample: &Sample,
+    photo: &RgbImage,
+    protocol: &Protocol,
+) -> Result<Maps> {
+    let truth = sample.read_mask(photo.dimensions().into(), spec.classes.len())?;
     let device = network.classifier.weight().val().device();
-    let (images, size) = input_of(picture, spec, &device)?;
+    let (images, size) = input_of(photo.clone(), spec, &device)?;
     let Cams { cam, auxiliary_cam, logits } =
         multi_scale_cam(network, images.clone(), &protocol.scales, protocol.affinity.as_ref());
+    let pseudo_labels = protocol.pseudo_labels.as_ref().map(|refined| {
+        let cam = if spec.input.map.cam() == Map::AuxiliaryCam { &auxiliary_cam } else { &cam };
+        refined_labels(refined, spec, images.clone(), cam.clone(), &sample.labels, size)
+    });
     let present = present_classes(&sample.labels, &device);
     let pixels = denormalise(images.clone(), spec.normalisation.mean, spec.normalisation.std);
     let at_mask_size = |cam: Tensor<4>| -> Result<Vec<f32>> {
@@ -46,49 +60,26 @@ pub(super) fn maps_of(network: &DalNet, spec: &ModelSpec, sample: &Sample, proto
         Ok(Resize::BILINEAR.apply(cam, size).into_data().try_to_vec::<f32>()?)
     };
     let (cam, auxiliary_cam) = (at_mask_size(cam)?, at_mask_size(auxiliary_cam)?);
-    let (segmentation, nearest) = dense(network, images, size, &sample.labels)?;
+    let segmentations = segmentations(network, images.clone(), photo, &sample.labels, protocol)?;
     Ok(Maps {
         truth: truth.labels,
         size,
         cam,
         auxiliary_cam,
         logits: logits.into_data().try_to_vec()?,
-        segmentation,
-        nearest,
+        segmentations,
+        pseudo_labels: pseudo_labels.transpose()?,
+        nearest: nearest_texts(network, images)?,
     })
 }
 
-type Dense = (Option<[Vec<u8>; 2]>, Option<(Vec<u8>, [usize; 2])>);
-
-/// What head and alignment say of picture and mirror image together, at scale 1.
-fn dense(network: &DalNet, images: Tensor<4>, size: [usize; 2], tags: &[usize]) -> Result<Dense> {
-    if network.head.is_none() && network.alignment.is_none() {
-        return Ok((None, None));
-    }
+/// The label of the nearest class text of each patch, of picture and mirror image together at scale 1.
+fn nearest_texts(network: &DalNet, images: Tensor<4>) -> Result<Option<(Vec<u8>, [usize; 2])>> {
+    let Some(alignment) = &network.alignment else { return Ok(None) };
     let features = network.encode(Tensor::cat(vec![images.clone(), images.flip([3])], 0), &[]);
-    let both = |maps: Tensor<4>| maps.clone().narrow(0, 0, 1) + maps.narrow(0, 1, 1).flip([3]);
-    let segmentation = match &network.head {
-        Some(head) => {
-            let logits = head.forward(features.patch_tokens.clone(), features.grid);
-            let logits = Resize::BILINEAR.apply(both(logits), size);
-            let [_, labels, _, _] = logits.dims();
-            let absent = (1..labels).filter(|label| !tags.contains(&(label - 1))).map(|label| label as i32);
-            let absent = absent.collect::<Vec<_>>();
-            let mut shift = vec![0.0_f32; labels];
-            absent.iter().for_each(|label| shift[*label as usize] = f32::MIN / 2.0);
-            let shift = Tensor::<1>::from_floats(shift.as_slice(), &logits.device()).reshape([1, labels, 1, 1]);
-            Some([label_bytes(logits.clone().argmax(1))?, label_bytes((logits + shift).argmax(1))?])
-        }
-        None => None,
-    };
-    let nearest = match &network.alignment {
-        Some(alignment) => {
-            let nearest = nearest_class(both(similarity_maps(alignment, &features)));
-            Some((label_bytes(nearest + 1)?, features.grid))
-        }
-        None => None,
-    };
-    Ok((segmentation, nearest))
+    let maps = similarity_maps(alignment, &features);
+    let both = maps.clone().narrow(0, 0, 1) + maps.narrow(0, 1, 1).flip([3]);
+    Ok(Some((label_bytes(nearest_class(both) + 1)?, features.grid)))
 }
 
 fn present_classes(labels: &[usize], device: &Device) -> Tensor<1, Int> {

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use dalnet_assets::{Map, ModelSpec};
 use dalnet_data::Sample;
-use dalnet_metrics::{ConfusionMatrix, NearestText, ThresholdSweep, mean_average_precision};
+use dalnet_metrics::{ConfusionMatrix, mean_average_precision};
 use serde::Serialize;
 
-use super::Protocol;
-use super::maps::Maps;
+use super::protocol::Protocol;
+use super::scores::{LabelScores, Scores};
+use super::segmentation::{SEGMENTATION, SEGMENTATION_WITH_TAGS};
+use crate::draw::Sheet;
 
-/// Segmentation by the head, with the classes it predicts itself.
-const SEGMENTATION: &str = "segmentation";
-/// The same among the classes of the image tags.
-const SEGMENTATION_WITH_TAGS: &str = "segmentation_with_tags";
+/// Pseudo labels where they say something.
+const PSEUDO_LABEL: &str = "pseudo_label";
+/// The same, what is uncertain counted as missed.
+const PSEUDO_LABEL_STRICT: &str = "pseudo_label_strict";
 
 /// Scores of a model on a split; mIoU, IoU and shares in percent.
 #[derive(Debug, Clone, Serialize)]
@@ -25,8 +27,14 @@ pub(crate) struct Report {
     pub(crate) classes: Vec<String>,
     pub(crate) miou: BTreeMap<&'static str, f64>,
     pub(crate) iou: BTreeMap<&'static str, Vec<Option<f64>>>,
+    /// Boundary IoU, within 2 % of the picture's diagonal.
+    pub(crate) boundary_miou: BTreeMap<&'static str, f64>,
+    pub(crate) boundary_iou: BTreeMap<&'static str, Vec<Option<f64>>>,
     /// The background threshold each CAM was scored at: the best of the grid.
     pub(crate) background_threshold: BTreeMap<&'static str, f32>,
+    /// Share of the pixels that the pseudo labels leave open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pseudo_label_uncertain: Option<f64>,
     /// Of the classifier, mean average precision over classes in percent.
     pub(crate) classification_map: Option<f64>,
     /// The probability from which on a class counts as predicted, the best of the grid, and the F1 score there in
@@ -36,76 +44,55 @@ pub(crate) struct Report {
     /// Share of the object patches whose nearest class text is that of their own class, and their number.
     pub(crate) nearest_text_share: Option<f64>,
     pub(crate) object_patches: u64,
+    /// What is drawn, not written.
+    #[serde(skip)]
+    pub(super) figures: Figures,
 }
 
-/// The counts of some pictures.
-pub(super) struct Scores {
-    cam: ThresholdSweep,
-    auxiliary_cam: ThresholdSweep,
-    segmentation: [ConfusionMatrix; 2],
-    nearest: NearestText,
-    /// Logits of every picture, with its place in the list.
-    logits: Vec<(usize, Vec<f32>)>,
+/// What the pictures of a report show.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Figures {
+    pub(super) sheet: Option<Sheet>,
+    pub(super) matrices: BTreeMap<&'static str, ConfusionMatrix>,
 }
 
-impl Scores {
-    /// Nothing counted yet.
-    pub(super) fn new(classes: usize, protocol: &Protocol) -> Result<Self> {
-        let sweep = ThresholdSweep::new(classes + 1, &protocol.thresholds)?;
-        let matrix = ConfusionMatrix::new(classes + 1)?;
-        Ok(Self {
-            cam: sweep.clone(),
-            auxiliary_cam: sweep,
-            segmentation: [matrix.clone(), matrix],
-            nearest: NearestText::default(),
-            logits: Vec::new(),
-        })
-    }
-
-    /// Counts the picture at `index` of the list.
-    pub(super) fn add(&mut self, index: usize, maps: Maps, labels: &[usize]) -> Result<()> {
-        self.cam.add(&maps.truth, &maps.cam, labels)?;
-        self.auxiliary_cam.add(&maps.truth, &maps.auxiliary_cam, labels)?;
-        if let Some(segmentations) = &maps.segmentation {
-            for (matrix, labels) in self.segmentation.iter_mut().zip(segmentations) {
-                matrix.add(&maps.truth, labels)?;
-            }
-        }
-        if let Some((nearest, grid)) = &maps.nearest {
-            self.nearest.add(&maps.truth, maps.size, nearest, *grid)?;
-        }
-        self.logits.push((index, maps.logits));
-        Ok(())
-    }
-
+impl Report {
     /// The report on all of `samples`.
-    pub(super) fn report(mut self, spec: &ModelSpec, samples: &[Sample], protocol: &Protocol) -> Result<Report> {
-        self.logits.sort_by_key(|(index, _)| *index);
+    pub(super) fn new(scores: Scores, spec: &ModelSpec, samples: &[Sample], protocol: &Protocol) -> Result<Self> {
         let classes = spec.classes.len();
-        let mut report = Report {
+        let mut report = Self {
             pictures: samples.len(),
             protocol: protocol.describe(spec),
             classes: std::iter::once("background".to_owned()).chain(spec.classes.iter().cloned()).collect(),
             miou: BTreeMap::new(),
             iou: BTreeMap::new(),
+            boundary_miou: BTreeMap::new(),
+            boundary_iou: BTreeMap::new(),
             background_threshold: BTreeMap::new(),
+            pseudo_label_uncertain: None,
             classification_map: None,
             class_threshold: 0.5,
             classification_f1: 0.0,
-            nearest_text_share: self.nearest.share().map(|share| 100.0 * share),
-            object_patches: self.nearest.patches(),
+            nearest_text_share: scores.nearest.share().map(|share| 100.0 * share),
+            object_patches: scores.nearest.patches(),
+            figures: Figures { sheet: Sheet::joined(scores.examples.into_values()), matrices: BTreeMap::new() },
         };
-        for (name, sweep) in [(Map::Cam.name(), &self.cam), (Map::AuxiliaryCam.name(), &self.auxiliary_cam)] {
-            let Some((threshold, matrix, _)) = sweep.best() else { continue };
-            report.add(name, &matrix);
-            report.background_threshold.insert(name, threshold);
-        }
-        for (name, matrix) in [SEGMENTATION, SEGMENTATION_WITH_TAGS].into_iter().zip(&self.segmentation) {
-            if matrix.pixels() > 0 {
-                report.add(name, matrix);
+        for (name, cam) in [(Map::Cam.name(), &scores.cam), (Map::AuxiliaryCam.name(), &scores.auxiliary_cam)] {
+            if let Some((threshold, best)) = cam.best() {
+                report.add_labels(name, &best);
+                report.background_threshold.insert(name, threshold);
             }
         }
-        let logits = self.logits.into_iter().flat_map(|(_, logits)| logits).collect::<Vec<_>>();
+        scores.labels.iter().for_each(|(name, labels)| report.add_labels(name, labels));
+        if let Some(labels) = &scores.pseudo_labels {
+            insert(&mut report.miou, &mut report.iou, PSEUDO_LABEL, labels.certain().iou());
+            insert(&mut report.miou, &mut report.iou, PSEUDO_LABEL_STRICT, labels.strict_iou());
+            report.pseudo_label_uncertain = labels.uncertain_share().map(|share| 100.0 * share);
+            if labels.certain().pixels() > 0 {
+                report.figures.matrices.insert(PSEUDO_LABEL, labels.certain().clone());
+            }
+        }
+        let logits = scores.logits.into_values().flatten().collect::<Vec<_>>();
         let mut labels = vec![0.0_f32; samples.len() * classes];
         for (row, sample) in labels.chunks_exact_mut(classes).zip(samples) {
             sample.labels.iter().for_each(|label| row[*label] = 1.0);
@@ -119,14 +106,14 @@ impl Scores {
         report.classification_map = mean_average_precision(&logits, &labels, classes)?.1.map(|map| 100.0 * map);
         Ok(report)
     }
-}
 
-impl Report {
-    fn add(&mut self, name: &'static str, matrix: &ConfusionMatrix) {
-        if let Some(miou) = matrix.miou() {
-            self.miou.insert(name, 100.0 * miou);
+    fn add_labels(&mut self, name: &'static str, scores: &LabelScores) {
+        if scores.matrix.pixels() == 0 {
+            return;
         }
-        self.iou.insert(name, matrix.iou().into_iter().map(|iou| iou.map(|iou| 100.0 * iou)).collect());
+        insert(&mut self.miou, &mut self.iou, name, scores.matrix.iou());
+        insert(&mut self.boundary_miou, &mut self.boundary_iou, name, scores.boundary.iou());
+        self.figures.matrices.insert(name, scores.matrix.clone());
     }
 
     /// One line.
@@ -148,27 +135,49 @@ impl Report {
         if let (Some(alone), Some(tagged)) = (self.miou.get(SEGMENTATION), self.miou.get(SEGMENTATION_WITH_TAGS)) {
             text.push_str(&format!(", segmentation {alone:.2}, with tags {tagged:.2}"));
         }
+        if let (Some(certain), Some(strict)) = (self.miou.get(PSEUDO_LABEL), self.miou.get(PSEUDO_LABEL_STRICT)) {
+            let open = self.pseudo_label_uncertain.unwrap_or(f64::NAN);
+            text.push_str(&format!(", pseudo labels {certain:.2} ({open:.1} % uncertain; as missed {strict:.2})"));
+        }
         if let Some(share) = self.nearest_text_share {
             text.push_str(&format!(", nearest text {share:.1} %"));
         }
         text
     }
 
-    /// IoU of each class and kind of map.
+    /// IoU of each class and kind of map, their means, and those of Boundary IoU.
     pub(crate) fn table(&self) -> String {
-        let columns = self.iou.keys().copied().collect::<Vec<_>>();
-        let width = columns.iter().map(|name| name.len() + 2).max().unwrap_or_default();
-        let mut text =
-            format!("{:<14}{}", "IoU %", columns.iter().map(|name| format!("{name:>width$}")).collect::<String>());
-        for (index, class) in self.classes.iter().enumerate() {
-            let cells = columns.iter().map(|name| match self.iou[name][index] {
-                Some(iou) => format!("{iou:>width$.1}"),
-                None => format!("{:>width$}", "-"),
+        let line = |name: &str, value: &dyn Fn(&'static str) -> Option<f64>| {
+            let cells = self.iou.keys().map(|map| {
+                let width = map.len() + 2;
+                value(map).map_or_else(|| format!("{:>width$}", "-"), |value| format!("{value:>width$.1}"))
             });
-            text.push_str(&format!("\n{class:<14}{}", cells.collect::<String>()));
+            format!("{name:<14}{}", cells.collect::<String>())
+        };
+        let heads = self.iou.keys().map(|map| format!("{map:>width$}", width = map.len() + 2));
+        let mut lines = vec![format!("{:<14}{}", "IoU %", heads.collect::<String>())];
+        for (index, class) in self.classes.iter().enumerate() {
+            lines.push(line(class, &|map| self.iou[map][index]));
         }
-        text
+        lines.push(line("mean", &|map| self.miou.get(map).copied()));
+        lines.push(line("boundaries", &|map| self.boundary_miou.get(map).copied()));
+        lines.join("\n")
     }
+}
+
+/// Adds IoUs, 0 to 1, in percent, and their mean where there is one.
+fn insert(
+    means: &mut BTreeMap<&'static str, f64>,
+    classes: &mut BTreeMap<&'static str, Vec<Option<f64>>>,
+    name: &'static str,
+    iou: Vec<Option<f64>>,
+) {
+    let percent = iou.into_iter().map(|iou| iou.map(|iou| 100.0 * iou)).collect::<Vec<_>>();
+    let known = percent.iter().flatten().copied().collect::<Vec<_>>();
+    if !known.is_empty() {
+        means.insert(name, known.iter().sum::<f64>() / known.len() as f64);
+    }
+    classes.insert(name, percent);
 }
 
 /// F1 in percent of the classes whose logit is at least `threshold`.

@@ -7,5 +7,6 @@ mod fixture;
 mod labels;
 mod machine;
 mod results;
+mod scores;
 mod settings;
 mod training;

@@ -1,0 +1,89 @@
+//! What `eval` scores beside the CAMs, and the pictures that it draws.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::bad_input::refused;
+use crate::fixture::{SCORED, Tree, program, succeeds};
+
+fn scores(tree: &Tree) -> Value {
+    serde_json::from_str(&fs::read_to_string(tree.path("scores.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn the_segmentation_is_scored_after_a_crf_as_well() {
+    let tree = Tree::new();
+    succeeds(tree.eval(&[("--segmentation-scales", "1")]).arg("--crf"));
+    let with_crf = scores(&tree);
+    assert!(with_crf["protocol"].as_str().is_some_and(|text| text.contains("dense CRF of 10 steps")), "{with_crf}");
+    for map in ["segmentation", "segmentation_with_tags"] {
+        for part in ["miou", "boundary_miou"] {
+            let percent = with_crf[part][format!("{map}_crf")].as_f64();
+            assert!(percent.is_some_and(|value| (0.0..=100.0).contains(&value)), "{part}: {with_crf}");
+        }
+    }
+    succeeds(&mut tree.eval(&[("--segmentation-scales", "1"), ("--fuse", "sum")]));
+    let without = scores(&tree);
+    assert_eq!(with_crf["iou"]["segmentation"], without["iou"]["segmentation"], "at one scale both fusions are one");
+    assert!(without["miou"].get("segmentation_crf").is_none());
+}
+
+#[test]
+fn levels_decide_what_pseudo_labels_leave_open() {
+    let tree = Tree::new();
+    let uncertain = |low: &str, high: &str| {
+        succeeds(&mut tree.eval(&[("--low", low), ("--high", high)]));
+        let scores = scores(&tree);
+        let [plain, strict] = ["pseudo_label", "pseudo_label_strict"].map(|name| scores["miou"][name].as_f64());
+        assert!(plain >= strict, "{scores}");
+        (scores["pseudo_label_uncertain"].as_f64().unwrap(), plain == strict)
+    };
+    assert_eq!(uncertain("0.5", "0.5"), (0.0, true));
+    assert!(uncertain("0.0", "1.0").0 > 0.0);
+}
+
+#[test]
+fn eval_draws_what_it_scored() {
+    let tree = Tree::new();
+    let out = tree.path("report");
+    let [two, all] = ["2", "9"].map(|count| {
+        succeeds(tree.eval(&[("--examples", count)]).arg("--pictures-out").arg(&out));
+        image::open(out.join("sheet.png")).unwrap().into_rgb8()
+    });
+    assert_eq!(two.width(), all.width());
+    let row = (all.height() - two.height()) / (SCORED as u32 - 2);
+    assert!((100..300).contains(&row), "a row of {row} pixels for each of {SCORED} pictures");
+    // The cat's label, its name's patch of colour: [64, 0, 0] is in no photo of the fixture.
+    assert!(two.pixels().filter(|pixel| pixel.0 == [64, 0, 0]).count() > 1000, "the truth is on the sheet");
+    let mut names = fs::read_dir(&out).unwrap().map(|file| file.unwrap().file_name()).collect::<Vec<_>>();
+    names.sort();
+    let maps = ["auxiliary_cam", "cam", "pseudo_label", "segmentation", "segmentation_with_tags"];
+    let expected = maps.map(|map| format!("confusion_{map}.png")).into_iter().chain(["sheet.png".to_owned()]);
+    assert_eq!(names, expected.map(std::ffi::OsString::from).collect::<Vec<_>>());
+    for name in names {
+        assert!(image::open(out.join(name)).unwrap().width() > 500);
+    }
+}
+
+#[test]
+fn bad_protocols_are_refused() {
+    let tree = Tree::new();
+    refused(&mut tree.eval(&[("--segmentation-scales", "9")]), &["--segmentation-scales 9 is", "use for example"]);
+    refused(&mut tree.eval(&[("--examples", "0")]), &["--examples 0", "use at least 1"]);
+    refused(&mut tree.eval(&[("--low", "0.8")]), &["--low 0.8 --high 0.7", "not above the high one"]);
+    refused(&mut tree.eval(&[("--fuse", "mean")]), &["'mean'", "--fuse"]);
+    let blocked = tree.write("blocked", "a file, no folder");
+    refused(tree.eval(&[]).arg("--pictures-out").arg(blocked), &["blocked", "cannot be made"]);
+    assert!(!tree.path("scores.json").exists());
+}
+
+#[test]
+fn help_says_how_to_score() {
+    let help = program("eval").arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for option in ["--crf", "--pictures-out", "--segmentation-scales", "--high", "pseudo_label_strict", "Boundary IoU"]
+    {
+        assert!(help.contains(option), "{option}");
+    }
+}
