@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
-use dalnet_data::{DataSet, Sample, Voc};
+use dalnet_data::{DataSet, Sample, Shapes, Voc};
 use serde::{Deserialize, Serialize};
 
 /// A data set on disk, written `voc:DIR`.
@@ -13,13 +13,16 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Source {
     /// The official `VOCdevkit/VOC2012` layout.
     Voc(PathBuf),
+    /// Generated pictures of this seed.
+    Shapes(u64),
 }
 
 impl Source {
     /// Looks at what is there.
     pub(crate) fn open(&self) -> Result<Data> {
-        let set = match self {
+        let set: Box<dyn DataSet> = match self {
             Self::Voc(folder) => Box::new(Voc::open(folder)?),
+            Self::Shapes(seed) => Box::new(Shapes { seed: *seed }),
         };
         Ok(Data { set })
     }
@@ -67,7 +70,12 @@ impl FromStr for Source {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("voc", folder)) if !folder.is_empty() => Ok(Self::Voc(folder.into())),
-            _ => Err(format!("{text:?} is no data set; write voc:DIR with the path of a VOCdevkit/VOC2012 folder")),
+            None if text == "shapes" => Ok(Self::Shapes(0)),
+            Some(("shapes", seed)) if seed.parse::<u64>().is_ok() => Ok(Self::Shapes(seed.parse().unwrap_or_default())),
+            _ => Err(format!(
+                "{text:?} is no data set; write voc:DIR with the path of a VOCdevkit/VOC2012 folder, or shapes, or \
+                 shapes:SEED with a whole number"
+            )),
         }
     }
 }
@@ -84,6 +92,7 @@ impl From<Source> for String {
     fn from(source: Source) -> Self {
         match source {
             Source::Voc(folder) => format!("voc:{}", folder.display()),
+            Source::Shapes(seed) => format!("shapes:{seed}"),
         }
     }
 }

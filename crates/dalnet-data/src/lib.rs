@@ -1,5 +1,5 @@
-//! Pictures with image tags, and what training and evaluation make of them: the VOC reader, decoding, augmentation and
-//! batches. No tensors, no device.
+//! Pictures with image tags, and what training and evaluation make of them: data sets on disk and a generated one,
+//! decoding, augmentation and batches. No tensors, no device.
 //!
 //! A picture that cannot be used is an error that names the file, the value and the remedy; nothing is skipped in
 //! silence.
@@ -14,6 +14,7 @@ mod mask;
 mod normalisation;
 mod resize;
 mod sample;
+pub mod shapes;
 pub mod voc;
 
 pub use augment::{AugmentConfig, Augmenter};
@@ -25,4 +26,5 @@ pub use loader::{Batch, BatchConfig, BatchSource, Loader};
 pub use mask::{IGNORE, Mask};
 pub use normalisation::Normalisation;
 pub use sample::{MaskSource, PictureSource, Sample};
+pub use shapes::Shapes;
 pub use voc::Voc;

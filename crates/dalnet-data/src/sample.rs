@@ -7,12 +7,15 @@ use image::RgbImage;
 use crate::decode::decode_file;
 use crate::error::DataError;
 use crate::mask::Mask;
+use crate::shapes::Scene;
 
 /// Where a picture comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PictureSource {
     /// A JPEG or PNG file.
     File(PathBuf),
+    /// Drawn when it is wanted.
+    Scene(Scene),
 }
 
 /// Where a mask comes from.
@@ -20,6 +23,8 @@ pub enum PictureSource {
 pub enum MaskSource {
     /// A PNG of class indices; see [`Mask::read`].
     File(PathBuf),
+    /// That of a drawn picture.
+    Scene(Scene),
 }
 
 /// A picture with its tags and, for scoring, its mask.
@@ -43,6 +48,7 @@ impl Sample {
     pub fn read_picture(&self) -> Result<RgbImage, DataError> {
         match &self.picture {
             PictureSource::File(path) => decode_file(path),
+            PictureSource::Scene(scene) => Ok(scene.draw().0),
         }
     }
 
@@ -53,6 +59,7 @@ impl Sample {
     pub fn read_mask(&self, [width, height]: [u32; 2], classes: usize) -> Result<Mask, DataError> {
         match &self.mask {
             None => Err(DataError::MaskMissing { id: self.id.clone() }),
+            Some(MaskSource::Scene(scene)) => Ok(scene.draw().1),
             Some(MaskSource::File(path)) => {
                 let mask = Mask::read(path, classes)?;
                 if [mask.width, mask.height] != [width, height] {

@@ -63,7 +63,9 @@ fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
     let encoder = options.encoder.config(options.crop, layout);
     let recipe = options.recipe(encoder.depth)?;
     let counts = |terms: [Term; 2]| terms.iter().any(|term| recipe.objective.terms.contains_key(term));
-    let text = counts([Term::Im, Term::Ex]).then(|| class_texts(options.text.as_deref(), &classes)).transpose()?;
+    let text = counts([Term::Im, Term::Ex])
+        .then(|| class_texts(options.text.as_deref(), &options.data, &classes))
+        .transpose()?;
     let alignment = text.as_ref().map(|text| {
         AlignmentConfig::new(text.shape()[1]).with_shared_dim(recipe.shared_dim).with_text_side(recipe.text_side)
     });

@@ -7,10 +7,14 @@ use burn::tensor::TensorData;
 use dalnet_assets::TextEmbeddings;
 use dalnet_text::embeddings::VOC;
 
-/// Unit vectors `[C + 1, d_t]` of `classes` and, last, the background: from `path`, or those that come with the program.
-pub(super) fn class_texts(path: Option<&Path>, classes: &[String]) -> Result<TensorData> {
+use crate::source::Source;
+
+/// Unit vectors `[C + 1, d_t]` of the `classes` of `data` and, last, the background: from `path`, or those that come with
+/// the program. Generated shapes have no texts; at right angles to one another, as theirs are, nothing is alike.
+pub(super) fn class_texts(path: Option<&Path>, data: &Source, classes: &[String]) -> Result<TensorData> {
     let texts = match path {
         Some(path) => TextEmbeddings::open(path)?,
+        None if matches!(data, Source::Shapes(_)) => return Ok(right_angles(classes.len() + 1)),
         None => TextEmbeddings::from_bytes(VOC)?,
     };
     if texts.classes != classes {
@@ -22,4 +26,10 @@ pub(super) fn class_texts(path: Option<&Path>, classes: &[String]) -> Result<Ten
         );
     }
     Ok(texts.vectors)
+}
+
+/// The unit matrix `[count, count]`.
+fn right_angles(count: usize) -> TensorData {
+    let values = (0..count * count).map(|place| f32::from(u8::from(place / count == place % count)));
+    TensorData::new(values.collect::<Vec<_>>(), [count, count])
 }
