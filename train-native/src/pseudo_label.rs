@@ -133,12 +133,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     spec.input.affinity =
         (options.affinity > 0).then(|| Affinity { power: options.affinity, ..Affinity::of_all_blocks(depth) });
-    let labeller = Labeller {
-        refined: options.levels.refined(),
-        network,
-        device,
-        spec,
-    };
+    let labeller = Labeller { refined: options.levels.refined(), network, device, spec };
     fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     eprintln!("labelling {} pictures on {device_name}", samples.len());
     let batch = Batch::new(samples.len())?;

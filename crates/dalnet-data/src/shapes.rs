@@ -1,7 +1,7 @@
 //! A data set without files: textured forms on cluttered backgrounds, drawn from a seed, with tags and exact masks.
 //!
-//! It teaches and tests what real pictures need hours for. Form and texture belong to the class; colours, sizes,
-//! places and angles do not.
+//! It teaches and tests what real pictures need hours for. Form, texture and hue belong to the class; the colour of the
+//! texture, brightness, sizes, places and angles do not.
 
 mod form;
 mod scene;

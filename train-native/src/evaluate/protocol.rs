@@ -78,7 +78,12 @@ impl Protocol {
             format!(", CAMs spread {} times by the attention of {} blocks", affinity.power, affinity.blocks.len())
         });
         let pseudo_labels = self.pseudo_labels.as_ref().map_or(String::new(), |labels| {
-            format!("; pseudo labels of the {} at levels {} and {}", spec.input.map.cam().name(), labels.high, labels.low)
+            format!(
+                "; pseudo labels of the {} at levels {} and {}",
+                spec.input.map.cam().name(),
+                labels.high,
+                labels.low
+            )
         });
         let crf = self.crf.as_ref().map_or(String::new(), |crf| {
             format!(

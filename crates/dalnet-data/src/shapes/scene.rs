@@ -87,9 +87,9 @@ impl Object {
         let within = |from: f64, length: f64, rng: &mut ChaCha8Rng| from + rng.random_range(radius..length - radius);
         let centre = [within(place as f64 * width, width, rng), within(0.0, side, rng)];
         let angle = rng.random_range(0.0..TAU);
-        let hue = rng.random_range(0.0..1.0);
+        let hue = class as f64 / CLASSES.len() as f64 + rng.random_range(-0.07..0.07);
         let first = bright(hue, rng.random_range(150.0..250.0));
-        let second = bright(hue + rng.random_range(0.3..0.7), rng.random_range(40.0..120.0));
+        let second = bright(rng.random_range(0.0..1.0), rng.random_range(40.0..160.0));
         Self { class, centre, radius, angle, colours: [first, second] }
     }
 
