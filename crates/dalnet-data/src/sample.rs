@@ -1,18 +1,34 @@
 //! One picture of a data set.
 
+use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use image::RgbImage;
 
-use crate::decode::decode_file;
+use crate::coco::CocoMask;
+use crate::decode::{decode_bytes, decode_file};
 use crate::error::DataError;
 use crate::mask::Mask;
+use crate::member::Member;
 
 /// Where a picture comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PictureSource {
     /// A JPEG or PNG file.
     File(PathBuf),
+    /// A JPEG or PNG in a tar archive.
+    Member(Member),
+}
+
+impl PictureSource {
+    /// The bytes of the JPEG or PNG.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, DataError> {
+        match self {
+            Self::File(path) => fs::read(path).map_err(DataError::read(path)),
+            Self::Member(member) => member.read(),
+        }
+    }
 }
 
 /// Where a mask comes from.
@@ -20,6 +36,29 @@ pub enum PictureSource {
 pub enum MaskSource {
     /// A PNG of class indices; see [`Mask::read`].
     File(PathBuf),
+    /// The same in a tar archive.
+    Member(Member),
+    /// Outlines of objects, which are drawn when the mask is read.
+    Coco(Arc<CocoMask>),
+}
+
+impl MaskSource {
+    /// The file that it is in, or where it is in an archive.
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Member(member) => member.path(),
+            Self::Coco(mask) => mask.list().to_owned(),
+        }
+    }
+
+    fn read(&self, classes: usize) -> Result<Mask, DataError> {
+        match self {
+            Self::File(path) => Mask::read(path, classes),
+            Self::Member(member) => Mask::decode(&member.path(), &member.read()?, classes),
+            Self::Coco(mask) => mask.draw(),
+        }
+    }
 }
 
 /// A picture with its tags and, for scoring, its mask.
@@ -43,27 +82,24 @@ impl Sample {
     pub fn read_picture(&self) -> Result<RgbImage, DataError> {
         match &self.picture {
             PictureSource::File(path) => decode_file(path),
+            PictureSource::Member(member) => decode_bytes(&member.path().display().to_string(), &member.read()?),
         }
     }
 
     /// Reads the mask for a picture of `width` x `height` pixels and `classes` classes without the background.
     ///
     /// # Errors
-    /// No mask, a mask of another size, and the errors of [`Mask::read`].
+    /// No mask, a mask of another size, one that is no PNG of class indices, and outlines that cannot be drawn.
     pub fn read_mask(&self, [width, height]: [u32; 2], classes: usize) -> Result<Mask, DataError> {
-        match &self.mask {
-            None => Err(DataError::MaskMissing { id: self.id.clone() }),
-            Some(MaskSource::File(path)) => {
-                let mask = Mask::read(path, classes)?;
-                if [mask.width, mask.height] != [width, height] {
-                    return Err(DataError::MaskSize {
-                        path: path.clone(),
-                        mask: [mask.width, mask.height],
-                        picture: [width, height],
-                    });
-                }
-                Ok(mask)
-            }
+        let source = self.mask.as_ref().ok_or_else(|| DataError::MaskMissing { id: self.id.clone() })?;
+        let mask = source.read(classes)?;
+        if [mask.width, mask.height] != [width, height] {
+            return Err(DataError::MaskSize {
+                path: source.path(),
+                mask: [mask.width, mask.height],
+                picture: [width, height],
+            });
         }
+        Ok(mask)
     }
 }
