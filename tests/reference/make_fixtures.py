@@ -9,6 +9,7 @@ from pathlib import Path
 from affinity import make_affinity_fixture
 from alignment import make_alignment_fixture
 from cam import make_cam_fixture
+from coco import make_coco_fixture
 from energy import make_energy_fixture
 from head import make_head_fixture
 from patch_contrast import make_patch_contrast_fixture
@@ -38,6 +39,7 @@ def main() -> None:
         make_text_fixture(layout, 300 + seed, FIXTURES / f"text_{layout}.safetensors")
     make_tokens_fixture(FIXTURES / "clip_tokens.json")
     make_alignment_fixture(FIXTURES / "alignment.safetensors")
+    make_coco_fixture(FIXTURES / "coco.json")
     make_head_fixture(FIXTURES / "head.safetensors")
     if len(sys.argv) > 1:
         make_real_fixture(Path(sys.argv[1]) / VIT_TINY, FIXTURES / "vit_tiny.safetensors")
