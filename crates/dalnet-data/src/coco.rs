@@ -107,6 +107,11 @@ pub const CATEGORIES: [(u64, &str); 80] = [
 const SPLITS: [&str; 2] = ["train2014", "val2014"];
 const YEAR: &str = "2014";
 
+/// The names of the classes, in the order of the labels.
+pub fn class_names() -> Vec<String> {
+    CATEGORIES.map(|(_, name)| name.to_owned()).to_vec()
+}
+
 /// A folder with COCO 2014.
 #[derive(Debug)]
 pub struct Coco {
@@ -182,7 +187,7 @@ impl Coco {
 
 impl DataSet for Coco {
     fn classes(&self) -> Vec<String> {
-        CATEGORIES.map(|(_, name)| name.to_owned()).to_vec()
+        class_names()
     }
 
     /// The samples of `train2014` or `val2014` (or `train`, `val`), in the order of the file's images. Labels are the set of

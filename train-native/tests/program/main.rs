@@ -8,4 +8,5 @@ mod labels;
 mod machine;
 mod results;
 mod settings;
+mod sources;
 mod training;
