@@ -9,6 +9,7 @@ from pathlib import Path
 from affinity import make_affinity_fixture
 from alignment import make_alignment_fixture
 from cam import make_cam_fixture
+from coco import make_coco_fixture
 from crf import make_crf_fixture
 from energy import make_energy_fixture
 from head import make_head_fixture
@@ -41,6 +42,7 @@ def main() -> None:
         make_text_fixture(layout, 300 + seed, FIXTURES / f"text_{layout}.safetensors")
     make_tokens_fixture(FIXTURES / "clip_tokens.json")
     make_alignment_fixture(FIXTURES / "alignment.safetensors")
+    make_coco_fixture(FIXTURES / "coco.json")
     make_head_fixture(FIXTURES / "head.safetensors")
     make_scores_fixture(FIXTURES / "scores.json")
     if len(sys.argv) > 1:

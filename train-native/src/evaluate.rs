@@ -39,7 +39,7 @@ pub(crate) use report::Report;
 /// Options of `train-native eval`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Data set with masks, voc:DIR with a VOCdevkit/VOC2012 folder
+    /// Data set with masks: voc:DIR, coco:DIR, folder:DIR with masks/NAME.png, or tar:FILE or tar:DIR with KEY.mask.png
     #[arg(long)]
     data: Source,
     /// Split to score
@@ -125,6 +125,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
     let data = options.data.open()?;
     let mut samples = data.samples(std::slice::from_ref(&options.split))?;
+    data.show_report(false)?;
     samples.truncate(options.pictures.unwrap_or(usize::MAX));
     let (device, device_name) = options.device.open()?;
     let model = open_model(&options.model)?;

@@ -9,6 +9,8 @@ const TRAIN: &str = "\
 Examples:
   From pre-trained weights of ViT-Ti/16, on pictures in the official VOC layout:
     train-native train --data voc:VOCdevkit/VOC2012 --weights vit_tiny.safetensors --out run
+  On photos of one's own, photos/cat/*.jpg, photos/dog/*.jpg and so on, or listed in photos/tags.csv:
+    train-native train --data folder:photos --weights vit_tiny.safetensors --validate-every 0 --out run
   Go on after Ctrl-C or a crash, with the same options:
     train-native train --data voc:VOCdevkit/VOC2012 --weights vit_tiny.safetensors --out run --resume
   Without the alignment losses, and with another value of the preset:

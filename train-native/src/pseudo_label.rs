@@ -32,11 +32,11 @@ const FOLDER: &str = "SegmentationClassPseudo";
 /// Options of `train-native pseudo-label`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Data set with image tags; its masks are not looked at
+    /// Data set with image tags, voc:DIR, coco:DIR, folder:DIR, tar:FILE or tar:DIR; its masks are not looked at
     #[arg(long)]
     data: Source,
-    /// Splits to label
-    #[arg(long, value_delimiter = ',', default_value = "train_aug")]
+    /// Splits to label [default: train_aug of VOC, train of others]
+    #[arg(long, value_delimiter = ',')]
     split: Vec<String>,
     /// A run's folder, a checkpoint's folder, or a manifest.json
     #[arg(long)]
@@ -94,6 +94,13 @@ impl Levels {
     pub(crate) fn refined(&self) -> RefinedLabels {
         RefinedLabels { high: self.high, low: self.low, ..RefinedLabels::default() }
     }
+
+    fn splits(&self) -> Vec<String> {
+        match &self.split[..] {
+            [] => vec![self.data.training_split().unwrap_or("train_aug").to_owned()],
+            given => given.to_vec(),
+        }
+    }
 }
 
 /// How a picture becomes labels.
@@ -109,7 +116,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
     let shard = options.shard.shard(|name| env::var(name).ok())?;
     let data = options.data.open()?;
-    let mut samples = data.samples(&options.split)?;
+    let mut samples = data.samples(&options.splits())?;
+    data.show_report(false)?;
     // Splits overlap; two jobs must not write one file.
     let mut ids = BTreeSet::new();
     samples.retain(|sample| ids.insert(sample.id.clone()));

@@ -4,15 +4,27 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
-use dalnet_data::{DataSet, Sample, Shapes, Voc};
+use dalnet_assets::manifest::MAX_CLASSES;
+use dalnet_data::{Coco, DataSet, Sample, Shapes, Voc, open_archives, open_folder};
 use serde::{Deserialize, Serialize};
 
-/// A data set on disk, written `voc:DIR`.
+/// What the argument may be.
+const FORMS: &str = "voc:DIR with a VOCdevkit/VOC2012 folder, coco:DIR with COCO 2014, folder:DIR with photos in one folder \
+                     for each tag or listed in tags.csv, tar:FILE or tar:DIR with tagged photos in tar archives, shapes for generated \
+                     pictures";
+
+/// A data set, written as its kind and its path: see [`FORMS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) enum Source {
     /// The official `VOCdevkit/VOC2012` layout.
     Voc(PathBuf),
+    /// The official layout of COCO 2014.
+    Coco(PathBuf),
+    /// A folder of tagged photos.
+    Folder(PathBuf),
+    /// Tagged photos in one tar archive or in all of a folder.
+    Tar(PathBuf),
     /// Generated pictures of this seed.
     Shapes(u64),
 }
@@ -22,9 +34,35 @@ impl Source {
     pub(crate) fn open(&self) -> Result<Data> {
         let set: Box<dyn DataSet> = match self {
             Self::Voc(folder) => Box::new(Voc::open(folder)?),
+            Self::Coco(folder) => Box::new(Coco::open(folder)?),
+            Self::Folder(folder) => Box::new(open_folder(folder)?),
+            Self::Tar(path) => Box::new(open_archives(path)?),
             Self::Shapes(seed) => Box::new(Shapes { seed: *seed }),
         };
+        let classes = set.classes().len();
+        if classes > MAX_CLASSES {
+            bail!("{}: {classes} classes are more than the {MAX_CLASSES} of a model; use fewer tags", self.text());
+        }
         Ok(Data { set })
+    }
+
+    /// The split to train on, unless a preset knows better.
+    pub(crate) fn training_split(&self) -> Option<&'static str> {
+        match self {
+            Self::Voc(_) => None,
+            Self::Coco(_) | Self::Folder(_) | Self::Tar(_) | Self::Shapes(_) => Some("train"),
+        }
+    }
+
+    fn text(&self) -> String {
+        let (kind, path) = match self {
+            Self::Voc(path) => ("voc", path),
+            Self::Coco(path) => ("coco", path),
+            Self::Folder(path) => ("folder", path),
+            Self::Tar(path) => ("tar", path),
+            Self::Shapes(seed) => return format!("shapes:{seed}"),
+        };
+        format!("{kind}:{}", path.display())
     }
 }
 
@@ -62,21 +100,37 @@ impl Data {
         }
         Ok(samples)
     }
+
+    /// Shows what is odd about the data set and its splits that were read; with `strict`, that is an error.
+    pub(crate) fn show_report(&self, strict: bool) -> Result<()> {
+        let report = self.set.report();
+        if report.is_empty() {
+            return Ok(());
+        }
+        eprintln!("{report}");
+        if strict {
+            bail!("the data set is not as it should be, see above; correct it, or leave --strict out");
+        }
+        Ok(())
+    }
 }
 
 impl FromStr for Source {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("voc", folder)) if !folder.is_empty() => Ok(Self::Voc(folder.into())),
-            None if text == "shapes" => Ok(Self::Shapes(0)),
-            Some(("shapes", seed)) if seed.parse::<u64>().is_ok() => Ok(Self::Shapes(seed.parse().unwrap_or_default())),
-            _ => Err(format!(
-                "{text:?} is no data set; write voc:DIR with the path of a VOCdevkit/VOC2012 folder, or shapes, or \
-                 shapes:SEED with a whole number"
-            )),
-        }
+        let kind = match text.split_once(':') {
+            Some(("voc", path)) if !path.is_empty() => Self::Voc(path.into()),
+            Some(("coco", path)) if !path.is_empty() => Self::Coco(path.into()),
+            Some(("folder", path)) if !path.is_empty() => Self::Folder(path.into()),
+            Some(("tar", path)) if !path.is_empty() => Self::Tar(path.into()),
+            None if text == "shapes" => Self::Shapes(0),
+            Some(("shapes", seed)) => Self::Shapes(seed.parse().map_err(|_| {
+                format!("shapes:{seed} is no data set; write shapes, or shapes:SEED with a whole number")
+            })?),
+            _ => return Err(format!("{text:?} is no data set; write {FORMS}")),
+        };
+        Ok(kind)
     }
 }
 
@@ -90,9 +144,6 @@ impl TryFrom<String> for Source {
 
 impl From<Source> for String {
     fn from(source: Source) -> Self {
-        match source {
-            Source::Voc(folder) => format!("voc:{}", folder.display()),
-            Source::Shapes(seed) => format!("shapes:{seed}"),
-        }
+        source.text()
     }
 }

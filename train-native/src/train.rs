@@ -56,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let source = Arc::new(BatchSource::new(samples, batches)?);
     let checkpoints = Checkpoints::of_run(&options.out);
     let validation = options.validation_samples(&data)?;
+    data.show_report(arguments.strict)?;
     let start = start::open(options, arguments.resume, &data, &checkpoints, &replicas[0])?;
     let depth = start.spec.architecture.encoder.depth;
     let model = match options.freeze {

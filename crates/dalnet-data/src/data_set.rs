@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::error::DataError;
+use crate::report::Report;
 use crate::sample::Sample;
 
 /// Pictures with image tags, in named splits.
@@ -15,4 +16,9 @@ pub trait DataSet: Debug + Send + Sync {
     /// # Errors
     /// No such split, or one that cannot be used whole: the message names the file, the value and the remedy.
     fn split(&self, name: &str) -> Result<Vec<Sample>, DataError>;
+
+    /// What is odd, as far as it was read: of some formats when it is opened, of others with each split.
+    fn report(&self) -> Report {
+        Report::default()
+    }
 }

@@ -127,7 +127,7 @@ pub enum DataError {
         limit: u64,
     },
     /// A sample that should be scored has no mask.
-    #[error("picture \"{id}\" has no mask in SegmentationClass; score a split whose pictures have masks")]
+    #[error("picture \"{id}\" has no mask; score a split whose pictures have masks")]
     MaskMissing {
         /// The picture's id.
         id: String,
@@ -165,6 +165,92 @@ pub enum DataError {
         mask: [u32; 2],
         /// The picture's width and height.
         picture: [u32; 2],
+    },
+    /// A file or folder that a data set is made of is missing.
+    #[error("{path}: does not exist; {remedy}")]
+    Missing {
+        /// What is missing.
+        path: PathBuf,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A line of `tags.csv` or of a list of classes that cannot be used.
+    #[error("{path}: line {line} {reason}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// What is wrong with it, and the remedy.
+        reason: String,
+    },
+    /// A file, an archive or a member of one that cannot be used as a whole.
+    #[error("{path}: {reason}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and the remedy.
+        reason: String,
+    },
+    /// A data set without any photo to train on.
+    #[error("{path}: holds no photo with a tag; {remedy}")]
+    NoPhotos {
+        /// The data set.
+        path: PathBuf,
+        /// How to tag photos.
+        remedy: &'static str,
+    },
+    /// Photos whose masks would be written to one file.
+    #[error("{path}: \"{first}\" and \"{second}\" differ only in their ending, so they have one mask; rename one")]
+    SameId {
+        /// The data set.
+        path: PathBuf,
+        /// A photo.
+        first: String,
+        /// Another photo.
+        second: String,
+    },
+    /// No photo of a tagged data set belongs to this split.
+    #[error("{path}: no photo belongs to the split \"{split}\", this data set has {available}; {remedy}")]
+    NoSplit {
+        /// The data set.
+        path: PathBuf,
+        /// The split's name.
+        split: String,
+        /// The splits that exist.
+        available: String,
+        /// How to make one.
+        remedy: &'static str,
+    },
+    /// An annotation file that is no JSON of COCO's layout.
+    #[error("{path}: is no annotation file of COCO ({reason}); unpack annotations_trainval2014.zip again")]
+    CocoFile {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A category that COCO does not have.
+    #[error(
+        "{path}: has the category {id} \"{name}\", which is none of COCO's 80; for classes of your own use folder:DIR or tar:DIR"
+    )]
+    CocoCategory {
+        /// The file.
+        path: PathBuf,
+        /// The category's number.
+        id: u64,
+        /// Its name.
+        name: String,
+    },
+    /// An annotation that contradicts the rest of its file.
+    #[error("{path}: annotation {annotation} {reason}; correct it, or unpack annotations_trainval2014.zip again")]
+    CocoAnnotation {
+        /// The file.
+        path: PathBuf,
+        /// The annotation's id.
+        annotation: u64,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A setting outside its range.
     #[error("{setting} is {value}; it must be {allowed}")]

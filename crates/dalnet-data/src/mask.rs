@@ -1,7 +1,7 @@
 //! Masks of class indices, as VOC writes them: PNG whose palette indices are the classes.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 use png::{BitDepth, ColorType, Decoder, Transformations};
@@ -29,9 +29,13 @@ impl Mask {
     /// # Errors
     /// No such file, no such PNG, or a value that is no class.
     pub fn read(path: &Path, classes: usize) -> Result<Self, DataError> {
+        Self::decode(path, &fs::read(path).map_err(DataError::read(path))?, classes)
+    }
+
+    /// [`Self::read`] of a PNG in memory; `path` is for error messages.
+    pub(crate) fn decode(path: &Path, bytes: &[u8], classes: usize) -> Result<Self, DataError> {
         let format = |reason: String| DataError::MaskFormat { path: path.to_owned(), reason };
-        let file = File::open(path).map_err(DataError::read(path))?;
-        let mut decoder = Decoder::new(BufReader::new(file));
+        let mut decoder = Decoder::new(Cursor::new(bytes));
         // The palette's colours mean nothing: its indices are the classes.
         decoder.set_transformations(Transformations::IDENTITY);
         let mut reader = decoder.read_info().map_err(|error| format(error.to_string()))?;

@@ -1,12 +1,16 @@
 //! One picture of a data set.
 
+use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use image::RgbImage;
 
-use crate::decode::decode_file;
+use crate::coco::CocoMask;
+use crate::decode::{decode_bytes, decode_file};
 use crate::error::DataError;
 use crate::mask::Mask;
+use crate::member::Member;
 use crate::shapes::Scene;
 
 /// Where a picture comes from.
@@ -16,6 +20,19 @@ pub enum PictureSource {
     File(PathBuf),
     /// Drawn when it is wanted.
     Scene(Scene),
+    /// A JPEG or PNG in a tar archive.
+    Member(Member),
+}
+
+impl PictureSource {
+    /// The bytes of the JPEG or PNG; of a drawn picture its pixels.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, DataError> {
+        match self {
+            Self::File(path) => fs::read(path).map_err(DataError::read(path)),
+            Self::Member(member) => member.read(),
+            Self::Scene(scene) => Ok(scene.draw().0.into_raw()),
+        }
+    }
 }
 
 /// Where a mask comes from.
@@ -25,6 +42,31 @@ pub enum MaskSource {
     File(PathBuf),
     /// That of a drawn picture.
     Scene(Scene),
+    /// The same in a tar archive.
+    Member(Member),
+    /// Outlines of objects, which are drawn when the mask is read.
+    Coco(Arc<CocoMask>),
+}
+
+impl MaskSource {
+    /// The file that it is in, or where it is in an archive.
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Member(member) => member.path(),
+            Self::Coco(mask) => mask.list().to_owned(),
+            Self::Scene(_) => PathBuf::from("shapes"),
+        }
+    }
+
+    fn read(&self, classes: usize) -> Result<Mask, DataError> {
+        match self {
+            Self::File(path) => Mask::read(path, classes),
+            Self::Member(member) => Mask::decode(&member.path(), &member.read()?, classes),
+            Self::Coco(mask) => mask.draw(),
+            Self::Scene(scene) => Ok(scene.draw().1),
+        }
+    }
 }
 
 /// A picture with its tags and, for scoring, its mask.
@@ -49,28 +91,24 @@ impl Sample {
         match &self.picture {
             PictureSource::File(path) => decode_file(path),
             PictureSource::Scene(scene) => Ok(scene.draw().0),
+            PictureSource::Member(member) => decode_bytes(&member.path().display().to_string(), &member.read()?),
         }
     }
 
     /// Reads the mask for a picture of `width` x `height` pixels and `classes` classes without the background.
     ///
     /// # Errors
-    /// No mask, a mask of another size, and the errors of [`Mask::read`].
+    /// No mask, a mask of another size, one that is no PNG of class indices, and outlines that cannot be drawn.
     pub fn read_mask(&self, [width, height]: [u32; 2], classes: usize) -> Result<Mask, DataError> {
-        match &self.mask {
-            None => Err(DataError::MaskMissing { id: self.id.clone() }),
-            Some(MaskSource::Scene(scene)) => Ok(scene.draw().1),
-            Some(MaskSource::File(path)) => {
-                let mask = Mask::read(path, classes)?;
-                if [mask.width, mask.height] != [width, height] {
-                    return Err(DataError::MaskSize {
-                        path: path.clone(),
-                        mask: [mask.width, mask.height],
-                        picture: [width, height],
-                    });
-                }
-                Ok(mask)
-            }
+        let source = self.mask.as_ref().ok_or_else(|| DataError::MaskMissing { id: self.id.clone() })?;
+        let mask = source.read(classes)?;
+        if [mask.width, mask.height] != [width, height] {
+            return Err(DataError::MaskSize {
+                path: source.path(),
+                mask: [mask.width, mask.height],
+                picture: [width, height],
+            });
         }
+        Ok(mask)
     }
 }

@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// Instead of training, show what a step spends its time and memory on, from this many runs of each part
     #[arg(long, value_name = "RUNS")]
     pub(super) profile: Option<usize>,
+    /// Train only if nothing is odd about the data set: no photo missing, without tags, or there twice
+    #[arg(long)]
+    pub(super) strict: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -43,10 +46,13 @@ pub(crate) struct Settings {
     /// Values for everything that is not set; see the table below
     #[arg(long, value_enum)]
     pub(super) preset: Option<Preset>,
-    /// Data set with image tags, voc:DIR with a VOCdevkit/VOC2012 folder
+    /// Data set with image tags: voc:DIR with a VOCdevkit/VOC2012 folder, coco:DIR with COCO 2014, folder:DIR with photos
+    /// in one folder for each tag or listed in tags.csv (columns file, tags with ; between them, and if wanted split with
+    /// train or val), tar:FILE or tar:DIR with photos in tar archives (KEY.jpg beside KEY.json with {"tags": [...]}, or
+    /// beside KEY.txt or KEY.cls with ; between tags)
     #[arg(long)]
     pub(super) data: Option<Source>,
-    /// Splits to train on
+    /// Splits to train on; where none is given, train of everything but VOC
     #[arg(long, value_delimiter = ',')]
     pub(super) splits: Option<Vec<String>>,
     /// Encoder to train; its patch size divides --crop
@@ -70,7 +76,7 @@ pub(crate) struct Settings {
     /// shows all
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) set: Option<Vec<Change>>,
-    /// Text embeddings of the classes, made by train-native embed [default: those of the VOC classes]
+    /// Text embeddings of the classes, made by train-native embed [default: those of VOC's and COCO's classes]
     #[arg(long)]
     pub(super) text: Option<PathBuf>,
     /// Folder of the run: checkpoints, metrics.jsonl, curves.svg, config.toml, recipe.json, best.json
@@ -148,8 +154,12 @@ impl Arguments {
     pub(super) fn resolve(&self) -> Result<Options> {
         let file = self.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
         let preset = self.settings.preset.or(file.preset).unwrap_or(Preset::Tiny);
+        // A preset's splits are those of the data set it was made for.
+        let data = self.settings.data.as_ref().or(file.data.as_ref());
+        let split = data.and_then(Source::training_split);
+        let by_data = Settings { splits: split.map(|split| vec![split.to_owned()]), ..Settings::default() };
         let mut values = Map::new();
-        for layer in [&preset::common(), &preset.settings(), &file, &self.settings] {
+        for layer in [&preset::common(), &preset.settings(), &by_data, &file, &self.settings] {
             values.extend(layer.values()?);
         }
         for name in ["data", "out"] {

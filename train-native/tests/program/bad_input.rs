@@ -61,9 +61,9 @@ fn data_sets() {
         &mut tree.train(&[("--validation-split", "nosuch")]),
         &["--validation-split", "--validate-every 0", "has train_aug, val"],
     );
-    let scheme = ["\"coco:/data\"", "write voc:DIR"];
+    let scheme = ["\"imagenet:/data\"", "write voc:DIR"];
     for subcommand in ["train", "eval"] {
-        refused(program(subcommand).args(["--data", "coco:/data"]), &scheme);
+        refused(program(subcommand).args(["--data", "imagenet:/data"]), &scheme);
     }
     tree.write("voc/ImageSets/Segmentation/val.txt", "\n");
     refused(&mut tree.eval(&[]), &["val.txt", "lists no picture", "write one picture id on each line"]);

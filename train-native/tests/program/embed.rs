@@ -172,7 +172,7 @@ fn what_cannot_be_used() {
         ("cat\ndog\ncat\n", ["line 3 repeats \"cat\" of line 1", "remove one of them"]),
         ("cat\n\ndog\n", ["line 2 is empty", "write one class on each line"]),
         ("Background\ncat\n", ["line 1 is \"Background\"", "remove the line"]),
-        ("", ["bad.txt: 0 classes", "write one on each line"]),
+        ("", ["bad.txt: lists no class", "write one on each line"]),
     ] {
         let bad = room.write("bad.txt", text);
         refused(&mut with_clip(&bad, &clip), &[&["bad.txt"], parts.as_slice()].concat());

@@ -9,4 +9,5 @@ mod machine;
 mod results;
 mod scores;
 mod settings;
+mod sources;
 mod training;
