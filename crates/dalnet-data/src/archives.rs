@@ -72,7 +72,10 @@ fn archives_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     });
     paths.sort();
     if paths.is_empty() {
-        return Err(DataError::Missing { path: folder.join("*.tar"), remedy: "give a folder with tar archives, or one" });
+        return Err(DataError::Missing {
+            path: folder.join("*.tar"),
+            remedy: "give a folder with tar archives, or one",
+        });
     }
     Ok(paths)
 }
@@ -200,7 +203,9 @@ fn refuse_compressed(path: &Path, file: &mut File) -> Result<(), DataError> {
     match COMPRESSED.into_iter().find(|(bytes, ..)| beginning.starts_with(bytes)) {
         Some((_, kind, command)) => Err(DataError::Unusable {
             path: path.to_owned(),
-            reason: format!("is compressed ({kind}), so single pictures cannot be found in it; unpack it with {command}"),
+            reason: format!(
+                "is compressed ({kind}), so single pictures cannot be found in it; unpack it with {command}"
+            ),
         }),
         None => Ok(()),
     }

@@ -128,7 +128,10 @@ impl Coco {
         let root = root.into();
         let path = root.join("annotations");
         if !path.is_dir() {
-            return Err(DataError::Missing { path, remedy: "give the folder that holds annotations, train2014 and val2014" });
+            return Err(DataError::Missing {
+                path,
+                remedy: "give the folder that holds annotations, train2014 and val2014",
+            });
         }
         Ok(Self { root, report: Mutex::default() })
     }

@@ -33,7 +33,10 @@ const REMEDIES: Remedies = Remedies {
 pub fn open_folder(root: impl Into<PathBuf>) -> Result<Tagged, DataError> {
     let root = root.into();
     if !root.is_dir() {
-        return Err(DataError::Missing { path: root, remedy: "give a folder with tags.csv or one folder for each tag" });
+        return Err(DataError::Missing {
+            path: root,
+            remedy: "give a folder with tags.csv or one folder for each tag",
+        });
     }
     let mut report = Report::default();
     let list = root.join(LIST);

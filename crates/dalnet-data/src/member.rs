@@ -36,7 +36,11 @@ impl Member {
             archive.seek(SeekFrom::Start(self.offset))?;
             let mut content = Vec::new();
             archive.take(self.length).read_to_end(&mut content)?;
-            if content.len() as u64 == self.length { Ok(content) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+            if content.len() as u64 == self.length {
+                Ok(content)
+            } else {
+                Err(std::io::ErrorKind::UnexpectedEof.into())
+            }
         };
         read().map_err(DataError::read(&self.path()))
     }

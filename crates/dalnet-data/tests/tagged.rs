@@ -68,7 +68,8 @@ fn shade(sample: &Sample) -> u8 {
 
 #[test]
 fn reads_a_list() {
-    let list = "\u{feff}file, tags,split\nb/two.jpg,dog; cat ;;dog,train\r\n./one.JPG,zebra,train\n\"c,d.png\",cat,val\n";
+    let list =
+        "\u{feff}file, tags,split\nb/two.jpg,dog; cat ;;dog,train\r\n./one.JPG,zebra,train\n\"c,d.png\",cat,val\n";
     let [one, two, three] = [20, 90, 160].map(picture);
     let folder = Folder::new(&[
         ("tags.csv", list.as_bytes()),
@@ -153,7 +154,10 @@ fn reports_what_a_list_leaves_odd() {
 #[test]
 fn refuses_bad_folders() {
     let empty = Folder::new(&[]);
-    assert_says(&open_folder(empty.path("no")).unwrap_err(), &["no: does not exist", "tags.csv or one folder for each tag"]);
+    assert_says(
+        &open_folder(empty.path("no")).unwrap_err(),
+        &["no: does not exist", "tags.csv or one folder for each tag"],
+    );
     assert_says(&empty.open().unwrap_err(), &["holds no photo with a tag", "write tags.csv with the header file,tags"]);
     let same = Folder::new(&[("cat/a.jpg", &picture(1)), ("cat/a.png", &picture(2))]);
     assert_says(&same.open().unwrap_err(), &["\"cat/a.jpg\" and \"cat/a.png\"", "rename one"]);
@@ -234,7 +238,10 @@ fn reports_what_archives_leave_odd() {
     assert_eq!(report.names(Finding::OtherFile), ["a.npy"]);
     assert_eq!(report.names(Finding::ListedTwice), ["a.jpg"]);
     assert_eq!(report.names(Finding::SameContent), ["c.jpg = a.jpg"]);
-    assert_says(&data.split("val").unwrap_err(), &["split \"val\"", "has train", "\"split\": \"val\" into the KEY.json"]);
+    assert_says(
+        &data.split("val").unwrap_err(),
+        &["split \"val\"", "has train", "\"split\": \"val\" into the KEY.json"],
+    );
 }
 
 #[test]

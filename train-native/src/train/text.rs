@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn names_are_found_in_both_sets_however_they_are_joined() {
         let [voc, coco] = [VOC, COCO].map(|bytes| TextEmbeddings::from_bytes(bytes).unwrap());
-        let of = |set: &TextEmbeddings, name: &str| row(set, set.classes.iter().position(|known| known == name).unwrap());
+        let of =
+            |set: &TextEmbeddings, name: &str| row(set, set.classes.iter().position(|known| known == name).unwrap());
         let found = texts(&["Potted_Plant", "traffic-light", "TVMonitor", "zebra", "cat"]).unwrap();
         let expected = [
             of(&coco, "potted plant"),

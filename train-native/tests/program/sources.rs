@@ -115,7 +115,10 @@ fn coco() {
         &mut train(&tree, "coco:coco", &[]),
         &["instances_train2014.json", "EOF", "unpack annotations_trainval2014.zip again"],
     );
-    refused(&mut train(&tree, "coco:voc", &[]), &["annotations: does not exist", "give the folder that holds annotations"]);
+    refused(
+        &mut train(&tree, "coco:voc", &[]),
+        &["annotations: does not exist", "give the folder that holds annotations"],
+    );
     assert!(!tree.path("run").exists());
 }
 
