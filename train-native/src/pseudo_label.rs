@@ -67,6 +67,13 @@ impl Options {
         self.levels.check()?;
         network::check_scales("--scales", &self.scales)
     }
+
+    fn splits(&self) -> Vec<String> {
+        match &self.split[..] {
+            [] => vec![self.data.training_split().unwrap_or("train_aug").to_owned()],
+            given => given.to_vec(),
+        }
+    }
 }
 
 /// The two levels of background of refined pseudo labels.
@@ -93,13 +100,6 @@ impl Levels {
     /// The labels that they make.
     pub(crate) fn refined(&self) -> RefinedLabels {
         RefinedLabels { high: self.high, low: self.low, ..RefinedLabels::default() }
-    }
-
-    fn splits(&self) -> Vec<String> {
-        match &self.split[..] {
-            [] => vec![self.data.training_split().unwrap_or("train_aug").to_owned()],
-            given => given.to_vec(),
-        }
     }
 }
 
