@@ -10,6 +10,7 @@ mod evaluate;
 mod export;
 mod fetch;
 mod files;
+mod first_run;
 mod help;
 mod inspect;
 mod model;
@@ -25,11 +26,15 @@ mod train;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Semantic segmentation learnt from image tags only.
 ///
-/// A first run, on pictures in the official VOC layout:
+/// Without a command it shows all of it in some minutes: it draws pictures of textured shapes, learns to segment them
+/// from their tags, and says how well it does.
+///
+/// On pictures in the official VOC layout:
 ///   train-native train --data voc:VOCdevkit/VOC2012 --weights vit_tiny.safetensors --out run
 ///   train-native eval --data voc:VOCdevkit/VOC2012 --split val --model run --json scores.json
 ///   train-native segment --model run --out masks photo.jpg
@@ -37,7 +42,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[command(version, verbatim_doc_comment)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -75,16 +80,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Train(arguments) => train::run(&arguments),
-        Command::Eval(options) => evaluate::run(&options),
-        Command::Embed(options) => embed::run(&options),
-        Command::Segment(options) => segment::run(&options),
-        Command::PseudoLabel(options) => pseudo_label::run(&options),
-        Command::Export(options) => export::run(&options),
-        Command::Fetch(options) => fetch::run(&options),
-        Command::Inspect(options) => inspect::run(&options),
-        Command::Doctor(options) => doctor::run(&options),
-        Command::Completions(options) => completions::run(&options, &mut Cli::command()),
+        None => first_run::run(),
+        Some(command) => perform(command).map(|_| ()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,6 +90,23 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Runs a subcommand. Whether it came to its end: training can be stopped before.
+fn perform(command: Command) -> Result<bool> {
+    match command {
+        Command::Train(arguments) => return train::run(&arguments),
+        Command::Eval(options) => evaluate::run(&options)?,
+        Command::Embed(options) => embed::run(&options)?,
+        Command::Segment(options) => segment::run(&options)?,
+        Command::PseudoLabel(options) => pseudo_label::run(&options)?,
+        Command::Export(options) => export::run(&options)?,
+        Command::Fetch(options) => fetch::run(&options)?,
+        Command::Inspect(options) => inspect::run(&options)?,
+        Command::Doctor(options) => doctor::run(&options)?,
+        Command::Completions(options) => completions::run(&options, &mut Cli::command())?,
+    }
+    Ok(true)
 }
 
 /// An error with its causes, without those that the errors of the libraries tell themselves.

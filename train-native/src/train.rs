@@ -43,8 +43,8 @@ pub(crate) use settings::Arguments;
 /// Newest checkpoints that stay on the disk, beside the best one.
 const KEEP: usize = 3;
 
-/// Trains, or goes on training.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+/// Trains, or goes on training. Whether all of it is done: Ctrl-C stops before.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let options = &arguments.resolve()?;
     options.check()?;
     let stop = stop_on_interrupt()?;
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     if let Some(repeats) = arguments.profile {
         println!("{}", profile::profile(&mut trainer, &source.batch(0)?, repeats.max(1))?);
-        return Ok(());
+        return Ok(true);
     }
     let mut progress =
         Progress::new(&options.out, options.log, start.iteration, options.iterations, options.step_pictures())?;
@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         if stopping {
             progress.say(&format!("stopped after iteration {done}; the same command with --resume goes on"));
-            return Ok(());
+            return Ok(false);
         }
     }
     progress.say(&format!(
@@ -115,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         String::from(options.data.clone()),
         options.out.display()
     ));
-    Ok(())
+    Ok(true)
 }
 
 /// A flag that Ctrl-C sets, so that the step in work is finished and saved.

@@ -58,9 +58,20 @@ impl Recipe {
                 Self::reference(starts, RefinedLabels::coco(), 12_000)
             }
             Preset::Tiny => Self::tiny(depth, 600),
-            Preset::Shapes => Self::tiny(depth, 200),
+            Preset::Shapes => Self::shapes(depth),
         };
         recipe.align(form);
+        recipe
+    }
+
+    /// Labels come from the auxiliary CAM, which is the better one, and the head learns fast: the run is short.
+    fn shapes(depth: usize) -> Self {
+        let mut recipe = Self::tiny(depth, 150);
+        recipe.objective.auxiliary_labels_until = usize::MAX;
+        recipe.objective.pseudo_labels.high = 0.6;
+        if let Some(schedule) = recipe.objective.terms.get_mut(&Term::Seg) {
+            schedule.weight = 1.0;
+        }
         recipe
     }
 
