@@ -10,6 +10,7 @@ use crate::classifier::Classifier;
 use crate::encoder::Features;
 use crate::model::{DalNet, Outputs};
 use crate::resize::Resize;
+use crate::views::{aligned_halves, halves, mean_of_halves, views};
 
 /// Scales of the multi-scale CAM.
 pub const SCALES: [f64; 3] = [1.0, 0.5, 1.5];
@@ -31,13 +32,10 @@ pub struct Cams {
 /// normalised; with an `affinity`, the map of every view is spread before. No side is shown smaller than a patch. Run it
 /// on a network without autodiff: a CAM is a label, not a path for gradients.
 pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64], affinity: Option<&Affinity>) -> Cams {
-    assert!(!scales.is_empty(), "a CAM needs at least one scale");
     let [_, _, height, width] = images.dims();
-    let views = scales.iter().map(|scale| {
-        let size = [height, width].map(|side| ((side as f64 * scale).floor() as usize).max(model.encoder.patch_size()));
-        flipped_cam(model, Resize::BILINEAR.apply(images.clone(), size), [height, width], affinity)
-    });
-    let sum = views
+    let views = views(images, scales, model.encoder.patch_size());
+    let cams = views.map(|view| cams_of_view(model, view, [height, width], affinity));
+    let sum = cams
         .reduce(|sum, view| Cams {
             cam: sum.cam + view.cam,
             auxiliary_cam: sum.auxiliary_cam + view.auxiliary_cam,
@@ -51,20 +49,18 @@ pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64], affini
     }
 }
 
-/// Raw CAMs of one scale at `size`: the larger of picture and mirrored picture, negatives cut.
-fn flipped_cam(model: &DalNet, images: Tensor<4>, size: [usize; 2], affinity: Option<&Affinity>) -> Cams {
-    let [batch, _, _, _] = images.dims();
-    let views = Tensor::cat(vec![images.clone(), images.flip([3])], 0);
-    let Outputs { features, logits, .. } = model.forward(views, Affinity::blocks(affinity));
+/// Raw CAMs of one view at `size`: the larger of picture and mirrored picture, negatives cut.
+fn cams_of_view(model: &DalNet, view: Tensor<4>, size: [usize; 2], affinity: Option<&Affinity>) -> Cams {
+    let Outputs { features, logits, .. } = model.forward(view, Affinity::blocks(affinity));
     let map = |scores: Tensor<3>| {
         let maps = Resize::BILINEAR.apply(on_grid(spread(scores, &features, affinity), features.grid), size);
-        let mirrored = maps.clone().narrow(0, batch, batch).flip([3]);
-        maps.narrow(0, 0, batch).max_pair(mirrored).clamp_min(0.0)
+        let [maps, mirrored] = aligned_halves(maps);
+        maps.max_pair(mirrored).clamp_min(0.0)
     };
     Cams {
         cam: map(model.classifier.score_patches(features.patch_tokens.clone())),
         auxiliary_cam: map(model.auxiliary_classifier.score_patches(features.block_tokens.clone())),
-        logits: (logits.clone().narrow(0, 0, batch) + logits.narrow(0, batch, batch)) / 2.0,
+        logits: mean_of_halves(halves(logits)),
     }
 }
 

@@ -26,8 +26,10 @@ pub mod pixels;
 pub mod pseudo_label;
 pub mod refine;
 pub mod resize;
+pub mod segmentation;
 pub mod similarity;
 pub mod transformer;
+mod views;
 
 pub use encoder::{Encoder, EncoderConfig, Features, Taps};
 pub use model::{DalNet, DalNetConfig, Outputs};
