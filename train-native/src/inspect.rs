@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use dalnet_assets::manifest::MANIFEST;
-use dalnet_assets::{FileEntry, Licence, Manifest, ModelSpec, Quality};
+use dalnet_assets::{FileEntry, Licence, Manifest, ModelSpec, Precision, Quality};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,6 +58,10 @@ struct Shipped {
     provenance: String,
     licences: Vec<Licence>,
     quality: Quality,
+    precision: Precision,
+    /// Of the weights of the exported checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint_sha256: Option<String>,
 }
 
 /// Prints the card of a model, whose files were all read and verified.
@@ -98,8 +102,9 @@ impl Card {
         let (training, shipped) = if is_checkpoint {
             (Some(History::of(&value, folder)), None)
         } else {
-            let Manifest { provenance, licences, quality, .. } = Manifest::from_json(&text)?;
-            (None, Some(Shipped { provenance, licences, quality }))
+            let Manifest { provenance, licences, quality, precision, checkpoint_sha256, .. } =
+                Manifest::from_json(&text)?;
+            (None, Some(Shipped { provenance, licences, quality, precision, checkpoint_sha256 }))
         };
         let parameters = parameters_of.values().sum();
         Ok(Self { path, spec: model.spec, parameters, parameters_of, files, training, shipped })
@@ -147,11 +152,15 @@ impl Card {
                 ));
             }
         }
-        if let Some(Shipped { provenance, licences, quality }) = &self.shipped {
+        if let Some(Shipped { provenance, licences, quality, precision, checkpoint_sha256 }) = &self.shipped {
             let miou = quality.miou.iter().map(|(map, miou)| format!("{map} {miou:.2}"));
             let miou = miou.collect::<Vec<_>>().join(", ");
             lines.push(("quality", format!("mIoU {miou} on {} pictures ({})", quality.pictures, quality.protocol)));
             lines.push(("provenance", provenance.clone()));
+            lines.push(("precision", precision.name().to_owned()));
+            if let Some(sha256) = checkpoint_sha256 {
+                lines.push(("checkpoint", format!("sha256 {sha256}")));
+            }
             for Licence { ingredient, source, licence } in licences {
                 lines.push(("licence", format!("{ingredient}: {licence} ({source})")));
             }

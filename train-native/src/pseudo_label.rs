@@ -9,12 +9,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clap::Args;
 use dalnet::DalNet;
 use dalnet::affinity::Affinity;
-use dalnet::cam::{multi_scale_cam, valid_cam};
+use dalnet::cam::valid_cam;
 use dalnet::pixels::denormalise;
 use dalnet::pseudo_label::RefinedLabels;
+use dalnet_assets::ModelSpec;
 use dalnet_assets::files::write_atomically;
-use dalnet_assets::{Map, ModelSpec};
 use dalnet_data::Sample;
+use dalnet_engine::Maps;
 use rayon::prelude::*;
 
 use crate::batch::Batch;
@@ -80,8 +81,6 @@ struct Labeller {
     network: DalNet,
     device: Device,
     spec: ModelSpec,
-    scales: Vec<f64>,
-    affinity: Option<Affinity>,
     refined: RefinedLabels,
 }
 
@@ -105,14 +104,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let (device, device_name) = options.device.open()?;
     let model = open_model(&options.model)?;
-    let spec = model.spec.clone();
+    let mut spec = model.spec.clone();
     data.check_classes(&spec.classes, &options.model)?;
     let network = model.build(&device).with_context(|| options.model.display().to_string())?;
     let depth = spec.architecture.encoder.depth;
+    if !options.scales.is_empty() {
+        spec.input.scales.clone_from(&options.scales);
+    }
+    spec.input.affinity =
+        (options.affinity > 0).then(|| Affinity { power: options.affinity, ..Affinity::of_all_blocks(depth) });
     let labeller = Labeller {
-        scales: if options.scales.is_empty() { spec.input.scales.clone() } else { options.scales.clone() },
-        affinity: (options.affinity > 0)
-            .then(|| Affinity { power: options.affinity, ..Affinity::of_all_blocks(depth) }),
         refined: RefinedLabels { high: options.high, low: options.low, ..RefinedLabels::default() },
         network,
         device,
@@ -149,15 +150,11 @@ impl Labeller {
         let classes = self.spec.classes.len();
         let present = (0..classes).map(|class| f32::from(u8::from(tags.contains(&class)))).collect::<Vec<_>>();
         let present = Tensor::<2>::from_data(TensorData::new(present, [1, classes]), &self.device);
-        let cams = multi_scale_cam(&self.network, images.clone(), &self.scales, self.affinity.as_ref());
-        let cam = match self.spec.input.map {
-            Map::Cam => cams.cam,
-            Map::AuxiliaryCam => cams.auxiliary_cam,
-        };
-        let cam = valid_cam(cam, present.clone());
+        let Maps { maps, .. } = Maps::of(&self.network, images.clone(), &self.spec.input)?;
+        let maps = valid_cam(maps, present.clone());
         let [_, _, rows, columns] = images.dims();
         let normalisation = &self.spec.normalisation;
         let pixels = denormalise(images, normalisation.mean, normalisation.std);
-        network::label_bytes(self.refined.pseudo_labels(pixels, cam, present, &[[0, rows, 0, columns]], size))
+        network::label_bytes(self.refined.pseudo_labels(pixels, maps, present, &[[0, rows, 0, columns]], size))
     }
 }

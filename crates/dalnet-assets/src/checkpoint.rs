@@ -159,6 +159,11 @@ impl<S: DeserializeOwned> Checkpoint<S> {
     /// # Errors
     /// A missing file, one that is cut off or changed, another format version; each with the folder's name.
     pub fn load(folder: &Path) -> Result<Self, ModelError> {
+        Ok(Self::load_with_sha256(folder)?.0)
+    }
+
+    /// [`Self::load`], and the SHA-256 of the file with the weights.
+    pub(crate) fn load_with_sha256(folder: &Path) -> Result<(Self, String), ModelError> {
         let text = String::from_utf8_lossy(&read(&folder.join(STATE), DAMAGED)?).into_owned();
         let state: State<S> = check_version(&text)
             .and_then(|()| serde_json::from_str(&text).map_err(ModelError::Json))
@@ -180,11 +185,13 @@ impl<S: DeserializeOwned> Checkpoint<S> {
                 .find(|entry| entry.path == name)
                 .ok_or_else(|| ModelError::Value(format!("{STATE} does not list {name}")).within(folder))?;
             verify(entry, &content, DAMAGED).map_err(|error| error.within(folder))?;
-            Ok::<_, ModelError>(content)
+            Ok::<_, ModelError>((content, entry.sha256.clone()))
         };
-        let model = content(MODEL)?;
+        let (model, sha256) = content(MODEL)?;
         let (tensors, _) = read_safetensors(&model).map_err(|error| error.within(&folder.join(MODEL)))?;
-        let optimizer = content(OPTIMIZER)?;
-        Ok(Self { iteration: state.iteration, spec: state.model, tensors, optimizer, training: state.training })
+        let (optimizer, _) = content(OPTIMIZER)?;
+        let checkpoint =
+            Self { iteration: state.iteration, spec: state.model, tensors, optimizer, training: state.training };
+        Ok((checkpoint, sha256))
     }
 }

@@ -42,6 +42,9 @@ pub enum ModelError {
     /// Values contradict one another or lie outside their range.
     #[error("{0}; export the model again")]
     Value(String),
+    /// The head is to label the pixels of a model that has none.
+    #[error("input.map is \"segmentation\", but the architecture has no head; export the model with another map")]
+    NoHead,
     /// A file is not the one that was written.
     #[error("{name} {reason}: it is damaged or only a part; {remedy}")]
     Corrupt {
@@ -89,7 +92,7 @@ pub enum WeightsError {
     /// The bytes are no safetensors file, or only a part of one.
     #[error("not a whole safetensors file ({0}); fetch or export it again")]
     Format(#[from] SafeTensorError),
-    /// A tensor of integers or of an 8-bit type.
+    /// A tensor of integers or of an 8-bit float.
     #[error("tensor {name} is stored as {dtype}; export the weights as F32, F16 or BF16")]
     Type {
         /// The tensor.
@@ -104,6 +107,34 @@ pub enum WeightsError {
         name: String,
         /// The first such number.
         value: f32,
+    },
+    /// A number that no integer can stand for.
+    #[error(
+        "tensor {name} holds {value}, which int8 cannot hold; choose a checkpoint from before the training diverged"
+    )]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// The first such number.
+        value: f32,
+    },
+    /// A tensor of 8-bit integers without the sizes of their steps.
+    #[error("tensor {name} is stored as I8 without {scales} as F32; fetch or export the weights again")]
+    NoScales {
+        /// The tensor.
+        name: String,
+        /// The name of what is missing.
+        scales: String,
+    },
+    /// Sizes of steps that belong to another tensor.
+    #[error("the scales of tensor {name} are {found:?} instead of {expected:?}; fetch or export the weights again")]
+    ScalesShape {
+        /// The tensor.
+        name: String,
+        /// The scales' shape in the file.
+        found: Vec<usize>,
+        /// The shape that fits the tensor.
+        expected: Vec<usize>,
     },
     /// A tensor is not the f32 data it must be in memory.
     #[error("tensor {name} is {dtype} in memory; only f32 can be written")]

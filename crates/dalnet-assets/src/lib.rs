@@ -9,6 +9,8 @@ pub mod files;
 pub mod layout;
 pub mod manifest;
 pub mod model;
+mod quantise;
+pub mod shards;
 pub mod strict;
 pub mod text;
 pub mod weights;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
 use crate::files::FileEntry;
+use crate::weights::Precision;
 
 /// Version of the manifest and of the checkpoints that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -26,8 +27,14 @@ pub struct Manifest {
     /// How to build and use the network.
     #[serde(flatten)]
     pub spec: ModelSpec,
+    /// How the numbers in the files are stored; models that do not say so are from when there was f16 alone.
+    #[serde(default = "f16")]
+    pub precision: Precision,
     /// The weights: safetensors files beside the manifest, each with tensors of its own.
     pub files: Vec<FileEntry>,
+    /// SHA-256 of the `model.safetensors` of the checkpoint that was exported, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_sha256: Option<String>,
     /// How the weights came to be: initial weights, data, training, program.
     pub provenance: String,
     /// Every ingredient and its licence.
@@ -47,7 +54,7 @@ pub struct ModelSpec {
     pub normalisation: Normalisation,
     /// How pictures are shown to the network.
     pub input: Input,
-    /// At or below this value of the CAM (0..1) a pixel is background.
+    /// At or below this value of the map (0..1) a pixel is background.
     pub background_threshold: f32,
     /// From this probability on (0..1) a class counts as predicted.
     pub class_threshold: f32,
@@ -67,18 +74,18 @@ pub struct Normalisation {
 pub struct Input {
     /// The longer side in pixels; the shorter keeps the proportion, both to the nearest whole patch.
     pub long_side: usize,
-    /// Scales of the CAM, each shown with its mirror image.
+    /// Scales of the map, each shown with its mirror image.
     #[serde(default = "one_scale")]
     pub scales: Vec<f64>,
-    /// Spreads the CAM along the attention.
+    /// Spreads a CAM along the attention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
-    /// Which of the network's CAMs labels the pixels.
+    /// Which of the network's maps labels the pixels.
     #[serde(default)]
     pub map: Map,
 }
 
-/// A CAM of the network.
+/// A map of the network with a value in 0..1 for each class and pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Map {
@@ -87,19 +94,27 @@ pub enum Map {
     Cam,
     /// From the auxiliary block's tokens, which may localise better in a small encoder.
     AuxiliaryCam,
+    /// From the segmentation head: the sigmoid of a class's logit minus the background's, which is above 0.5 where the
+    /// head prefers the class to the background.
+    Segmentation,
 }
 
 impl Map {
     /// Every one of them.
-    pub const ALL: [Self; 2] = [Self::Cam, Self::AuxiliaryCam];
+    pub const ALL: [Self; 3] = [Self::Cam, Self::AuxiliaryCam, Self::Segmentation];
 
     /// Its name in manifests and scores.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cam => "cam",
             Self::AuxiliaryCam => "auxiliary_cam",
+            Self::Segmentation => "segmentation",
         }
     }
+}
+
+fn f16() -> Precision {
+    Precision::F16
 }
 
 fn one_scale() -> Vec<f64> {
@@ -184,6 +199,9 @@ impl ModelSpec {
                 "architecture: auxiliary block {} of an encoder with {} blocks",
                 self.architecture.auxiliary_block, encoder.depth
             ));
+        }
+        if self.input.map == Map::Segmentation && self.architecture.head.is_none() {
+            return Err(ModelError::NoHead);
         }
         if self.normalisation.std.iter().any(|&std| !(std > 0.0 && std.is_finite())) {
             return fail(format!("normalisation.std {:?} is not positive", self.normalisation.std));

@@ -7,10 +7,11 @@ use dalnet::DalNet;
 
 use crate::checkpoint::{Checkpoint, STATE};
 use crate::error::ModelError;
-use crate::files::{FileEntry, read, sha256, verify, write_atomically};
+use crate::files::{read, verify, write_atomically};
 use crate::manifest::{MANIFEST, Manifest, ModelSpec};
+use crate::shards::{MAX_SHARD_BYTES, remove_others, write_shards};
 use crate::strict::load_strict;
-use crate::weights::{Metadata, Precision, Tensors, read_safetensors, write_safetensors};
+use crate::weights::{Precision, Tensors, read_safetensors};
 
 /// A network's weights and how to use them.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Model {
     pub spec: ModelSpec,
     /// The network's parameters under their canonical names.
     pub tensors: Tensors,
+    /// SHA-256 of the `model.safetensors` of the checkpoint that the weights come from, as far as it is known.
+    pub checkpoint_sha256: Option<String>,
 }
 
 impl Model {
@@ -41,7 +44,7 @@ impl Model {
             let (more, _) = read_safetensors(content).map_err(|error| error.within(Path::new(&entry.path)))?;
             tensors.extend(more);
         }
-        Ok(Self { spec: manifest.spec, tensors })
+        Ok(Self { spec: manifest.spec, tensors, checkpoint_sha256: manifest.checkpoint_sha256 })
     }
 
     /// A model from disk: a `manifest.json`, the folder of one, or the folder of a checkpoint.
@@ -50,8 +53,9 @@ impl Model {
     /// As [`Model::from_bytes`] and [`Checkpoint::load`], with the file's name; a missing file.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         if path.join(STATE).is_file() {
-            let checkpoint = Checkpoint::<serde_json::Value>::load(path)?;
-            return Ok(Self { spec: checkpoint.spec, tensors: checkpoint.tensors });
+            let (checkpoint, sha256) = Checkpoint::<serde_json::Value>::load_with_sha256(path)?;
+            let Checkpoint { spec, tensors, .. } = checkpoint;
+            return Ok(Self { spec, tensors, checkpoint_sha256: Some(sha256) });
         }
         let path = if path.is_dir() { path.join(MANIFEST) } else { path.to_path_buf() };
         let remedy = "give a manifest.json, its folder, or the folder of a checkpoint";
@@ -70,14 +74,16 @@ impl Model {
     /// The network on `device`.
     ///
     /// # Errors
-    /// Weights of another architecture: names and shapes are listed.
+    /// A description that contradicts itself; weights of another architecture: names and shapes are listed.
     pub fn build(self, device: &Device) -> Result<DalNet, ModelError> {
+        self.spec.check()?;
         Ok(load_strict(self.spec.architecture.init(device), self.tensors)?)
     }
 }
 
-/// Writes a shipped model into `folder` (made if needed): the weights under a name that changes with their content, so
-/// that no cache can mix two releases, and `manifest`, whose `files` are filled in.
+/// Writes a shipped model into `folder` (made if needed): the weights in files of at most [`MAX_SHARD_BYTES`] whose names
+/// change with their content, and `manifest`, whose `precision` and `files` are filled in. The same model gives the same
+/// bytes. Files of weights that an earlier call left in the folder are removed.
 ///
 /// # Errors
 /// A manifest that contradicts itself, numbers that `precision` cannot hold, whatever the file system answers.
@@ -88,12 +94,15 @@ pub fn write_model(
     precision: Precision,
 ) -> Result<Manifest, ModelError> {
     manifest.spec.check()?;
-    let content = write_safetensors(tensors, &Metadata::new(), precision)?;
-    let name = format!("weights-{}.safetensors", &sha256(&content)[..8]);
-    manifest.files = vec![FileEntry::new(name.as_str(), &content)];
+    let shards = write_shards(tensors, precision, MAX_SHARD_BYTES)?;
+    manifest.precision = precision;
+    manifest.files = shards.iter().map(|(entry, _)| entry.clone()).collect();
     let text = manifest.to_json()?;
-    write_atomically(&folder.join(name), &content)?;
-    // Last, so that a manifest never names weights that are not there.
+    for (entry, content) in &shards {
+        write_atomically(&folder.join(&entry.path), content)?;
+    }
+    // After the weights and before the old ones go, so that a manifest never names weights that are not there.
     write_atomically(&folder.join(MANIFEST), text.as_bytes())?;
+    remove_others(folder, &manifest.files)?;
     Ok(manifest)
 }

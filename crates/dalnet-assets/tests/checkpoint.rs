@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 
+use dalnet_assets::files::sha256;
 use dalnet_assets::{Checkpoint, Checkpoints, Model, tensors_of};
 use serde::ser::{Error, Serialize, Serializer};
 
@@ -27,7 +28,9 @@ fn a_checkpoint_is_read_back_and_serves_as_a_model() {
     assert!(folder.ends_with("checkpoints/001200"));
     assert_eq!(checkpoints.latest().unwrap(), Some(folder.clone()));
     assert_eq!(Checkpoint::load(&folder).unwrap(), written);
-    assert_eq!(Model::open(&folder).unwrap().tensors, written.tensors);
+    let model = Model::open(&folder).unwrap();
+    assert_eq!(model.tensors, written.tensors);
+    assert_eq!(model.checkpoint_sha256, Some(sha256(&fs::read(folder.join("model.safetensors")).unwrap())));
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use dalnet_assets::{Manifest, Model, Precision, tensors_of, write_model};
+use dalnet::EncoderConfig;
+use dalnet_assets::shards::MAX_SHARD_BYTES;
+use dalnet_assets::{Manifest, Map, Model, Precision, tensors_of, write_model};
 
 fn ship(folder: &Path) -> Manifest {
     write_model(folder, common::manifest(), &tensors_of(&common::network()), Precision::F16)
@@ -32,8 +35,61 @@ fn a_shipped_model_is_read_from_disk_and_from_memory() {
     assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
     for model in [from_folder, from_file, from_memory] {
         assert_eq!(model.spec, common::spec());
+        assert_eq!(model.checkpoint_sha256, manifest.checkpoint_sha256);
         model.build(&Device::flex()).unwrap();
     }
+}
+
+/// The one that stands in this repository among them.
+#[test]
+fn a_manifest_from_before_there_was_a_choice_is_of_f16() {
+    let mut json: serde_json::Value = serde_json::from_str(&common::manifest().to_json().unwrap()).unwrap();
+    json["files"] = serde_json::json!([{ "path": "a", "bytes": 1, "sha256": "0" }]);
+    let fields = json.as_object_mut().unwrap();
+    assert!(fields.remove("precision").is_some() && fields.remove("checkpoint_sha256").is_some());
+    let manifest = Manifest::from_json(&json.to_string()).unwrap();
+    assert_eq!((manifest.precision, manifest.checkpoint_sha256), (Precision::F16, None));
+}
+
+#[test]
+fn large_models_are_split_and_shipped_again_in_the_same_bytes() {
+    let mut large = common::manifest();
+    large.spec.architecture.encoder = EncoderConfig::new(4, 512, 2).with_depth(3).with_pretrained_grid(2);
+    let network = large.spec.architecture.init(&Device::flex());
+    let tensors = tensors_of(&network);
+    let folder = tempfile::tempdir().unwrap();
+    let ship = |precision| write_model(folder.path(), large.clone(), &tensors, precision).unwrap();
+    let contents = || {
+        let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        files.map(|path| (path.clone(), fs::read(path).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    let int8 = ship(Precision::Int8);
+    let written = contents();
+    for (precision, bits, least) in [(Precision::F16, 16, 3), (Precision::Int8, 9, 2)] {
+        let manifest = ship(precision);
+        assert_eq!(manifest.precision, precision);
+        assert!(manifest.files.len() >= least, "{precision:?}: {:?}", manifest.files);
+        assert!(manifest.files.iter().all(|file| file.bytes <= MAX_SHARD_BYTES as u64), "{:?}", manifest.files);
+        let numbers: usize = tensors.values().map(|data| data.num_elements()).sum();
+        let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+        assert!((bytes as f64) < 1.02 * (bits * numbers) as f64 / 8.0, "{precision:?}: {bytes} bytes");
+        let model = Model::open(folder.path()).unwrap();
+        assert!(model.tensors.keys().eq(tensors.keys()));
+        model.build(&Device::flex()).unwrap();
+    }
+    assert_eq!(contents(), written, "nothing is left of the f16 model, and int8 is the same again");
+    assert_eq!(contents().len(), int8.files.len() + 1);
+}
+
+#[test]
+fn other_files_of_the_folder_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["weights-mine.safetensors", "weights-0123abcd.safetensors", "notes.txt"] {
+        fs::write(folder.path().join(name), name).unwrap();
+    }
+    ship(folder.path());
+    assert!(folder.path().join("weights-mine.safetensors").exists() && folder.path().join("notes.txt").exists());
+    assert!(!folder.path().join("weights-0123abcd.safetensors").exists());
 }
 
 #[test]
@@ -102,6 +158,7 @@ fn contradictions_in_a_manifest_are_refused() {
     assert!(json(&|manifest| manifest.spec.normalisation.std[1] = 0.0).contains("not positive"));
     assert!(json(&|manifest| manifest.spec.background_threshold = 1.5).contains("outside 0..1"));
     assert!(json(&|manifest| manifest.spec.architecture.auxiliary_block = 2).contains("auxiliary block 2"));
+    assert!(json(&|manifest| manifest.spec.input.map = Map::Segmentation).contains("no head"));
     assert!(json(&|manifest| manifest.files.clear()).contains("files is empty"));
     assert!(json(&|manifest| manifest.files[0].path = "../secret".to_owned()).contains("../secret"));
 }

@@ -17,7 +17,7 @@ mod tests;
 pub struct Options {
     /// Labels (1 and up) of the classes that may appear; `None` for the predicted ones.
     pub classes: Option<Vec<usize>>,
-    /// At or below this value of the CAM (0..1) a pixel is background; `None` for the model's own.
+    /// At or below this value of the map (0..1) a pixel is background; `None` for the model's own.
     pub background_threshold: Option<f32>,
 }
 
@@ -30,7 +30,7 @@ pub struct Segmentation {
     pub height: usize,
     /// `[height, width]`: 0 background, else 1 + the class's place in the model's list.
     pub labels: Vec<u8>,
-    /// `[height, width]`, 0..=255: the CAM of the label, or what is missing to the strongest class for background.
+    /// `[height, width]`, 0..=255: the map of the label, or what is missing to the strongest class for background.
     pub confidence: Vec<u8>,
     /// The classes that were asked for, most probable first.
     pub classes: Vec<ClassShare>,
@@ -51,7 +51,7 @@ pub struct ClassShare {
     pub share: f32,
 }
 
-/// CAMs and class probabilities of one picture, on the host.
+/// Maps and class probabilities of one picture, on the host.
 #[derive(Debug, Clone)]
 pub struct Encoding {
     names: Vec<String>,
@@ -62,7 +62,7 @@ pub struct Encoding {
     /// `[height, width]` of the maps.
     map_size: [usize; 2],
     /// `[C, height, width]`, 0..1.
-    cam: Vec<f32>,
+    maps: Vec<f32>,
     scores: Vec<f32>,
     timings: Vec<(&'static str, Duration)>,
 }
@@ -72,7 +72,7 @@ impl Encoding {
         spec: &ModelSpec,
         size: [usize; 2],
         map_size: [usize; 2],
-        cam: Vec<f32>,
+        maps: Vec<f32>,
         logits: &[f32],
         timings: Vec<(&'static str, Duration)>,
     ) -> Self {
@@ -82,7 +82,7 @@ impl Encoding {
             class_threshold: spec.class_threshold,
             size,
             map_size,
-            cam,
+            maps,
             scores: logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
             timings,
         }
@@ -106,7 +106,7 @@ impl Encoding {
         let mut row = vec![0.0_f32; width];
         let (rows, columns) = (taps(self.map_size[0], height), taps(self.map_size[1], width));
         for class in &asked {
-            let map = &self.cam[class * self.map_size[0] * self.map_size[1]..][..self.map_size[0] * self.map_size[1]];
+            let map = &self.maps[class * self.map_size[0] * self.map_size[1]..][..self.map_size[0] * self.map_size[1]];
             for (y, tap) in rows.iter().enumerate() {
                 interpolate(map, self.map_size[1], *tap, &columns, &mut row);
                 for (x, value) in row.iter().enumerate() {

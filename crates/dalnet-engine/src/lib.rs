@@ -8,6 +8,7 @@ mod encoding;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod maps;
 mod picture;
 mod segmenter;
 
@@ -15,5 +16,6 @@ pub use dalnet_assets::{Manifest, Model};
 pub use device::Backend;
 pub use encoding::{ClassShare, Encoding, Options, Segmentation};
 pub use error::EngineError;
+pub use maps::Maps;
 pub use picture::{MAX_PIXELS, MIN_SIDE, Picture};
 pub use segmenter::Segmenter;

@@ -2,12 +2,12 @@
 
 use burn::tensor::Device;
 use dalnet::DalNet;
-use dalnet::cam::{Cams, multi_scale_cam};
-use dalnet_assets::{Map, Model, ModelSpec};
+use dalnet_assets::{Model, ModelSpec};
 use web_time::Instant;
 
 use crate::encoding::{Encoding, Options, Segmentation};
 use crate::error::EngineError;
+use crate::maps::Maps;
 use crate::picture::Picture;
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ impl Segmenter {
     /// Puts `model` on `device` (see [`Backend::open`](crate::Backend::open)).
     ///
     /// # Errors
-    /// Weights that do not fit the architecture.
+    /// A description that contradicts itself, weights that do not fit the architecture.
     pub fn load(model: Model, device: Device) -> Result<Self, EngineError> {
         let spec = model.spec.clone();
         Ok(Self { network: model.build(&device)?, spec, device })
@@ -46,20 +46,15 @@ impl Segmenter {
         let input = picture.input(&self.spec, &self.device);
         let [_, _, height, width] = input.dims();
         let prepared = start.elapsed();
-        let Cams { cam, auxiliary_cam, logits } =
-            multi_scale_cam(&self.network, input, &self.spec.input.scales, self.spec.input.affinity.as_ref());
-        let map = match self.spec.input.map {
-            Map::Cam => cam,
-            Map::AuxiliaryCam => auxiliary_cam,
-        };
+        let Maps { maps, logits } = Maps::of(&self.network, input, &self.spec.input)?;
         let read = async |data: Result<burn::tensor::TensorData, _>| match data {
             Ok(data) => data.try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}"))),
             Err(error) => Err(EngineError::Device(format!("{error:?}"))),
         };
         let logits = read(logits.into_data_async().await).await?;
-        let map = read(map.into_data_async().await).await?;
+        let maps = read(maps.into_data_async().await).await?;
         let timings = [("prepare", prepared), ("encode", start.elapsed() - prepared)];
-        Ok(Encoding::new(&self.spec, picture.size(), [height, width], map, &logits, timings.to_vec()))
+        Ok(Encoding::new(&self.spec, picture.size(), [height, width], maps, &logits, timings.to_vec()))
     }
 
     /// Segments a picture: [`Self::encode`], then [`Encoding::ask`].

@@ -150,8 +150,10 @@ fn models() {
 
     let shipped = shared().join("model");
     let manifest = tree.write("model/manifest.json", fs::read(shipped.join("manifest.json")).unwrap());
-    let weights = fs::read_dir(&shipped).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let weights = weights.into_iter().find(|name| name.ends_with(".safetensors")).unwrap();
+    let names = fs::read_dir(&shipped).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names = names.filter(|name| name.ends_with(".safetensors"));
+    let weights = names.next().unwrap();
+    names.for_each(|name| drop(tree.write(&format!("model/{name}"), fs::read(shipped.join(&name)).unwrap())));
     check(&manifest, &[&weights, "does not exist", "fetch it again"]);
     let mut bytes = fs::read(shipped.join(&weights)).unwrap();
     let middle = bytes.len() / 2;

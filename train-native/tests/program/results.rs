@@ -1,14 +1,16 @@
 //! What `eval`, `segment` and `export` write.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::BufReader;
 use std::path::Path;
 
-use dalnet_assets::Manifest;
+use dalnet_assets::files::sha256;
+use dalnet_assets::{Manifest, Map, Precision};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb, RgbaImage};
 use serde_json::Value;
 
-use crate::fixture::{SCORED, SIZE, Tree, eval, jpeg, mask, scene, segment, shared, succeeds};
+use crate::fixture::{SCORED, SIZE, Tree, eval, export, jpeg, mask, scene, segment, shared, succeeds};
 
 /// Size and labels of a mask, which must be an 8-bit palette PNG.
 pub(crate) fn read_mask(path: &Path) -> ([u32; 2], Vec<u8>) {
@@ -139,16 +141,18 @@ fn segments_a_huge_picture() {
     assert_eq!(size, (12_000, 9_000));
 }
 
+/// Exports the shared run into `out`, with the map `best` scored best.
+fn export_with(tree: &Tree, best: &str, precision: &str, out: &str) -> Manifest {
+    let mut scores: Value = serde_json::from_str(&fs::read_to_string(shared().join("scores.json")).unwrap()).unwrap();
+    scores["miou"][best] = 99.0.into();
+    let scores = tree.write("best.json", scores.to_string());
+    let (run, card, out) = (shared().join("run"), shared().join("card.json"), tree.path(out));
+    succeeds(export(&run, &scores, &card, &out).args(["--precision", precision]));
+    Manifest::from_json(&fs::read_to_string(out.join("manifest.json")).unwrap()).unwrap()
+}
+
 #[test]
 fn an_exported_model_answers_as_its_checkpoint() {
-    let model = shared().join("model");
-    let text = fs::read_to_string(model.join("manifest.json")).unwrap();
-    let manifest = Manifest::from_json(&text).unwrap();
-    assert_eq!(manifest.provenance, "random numbers");
-    let scores: Value = serde_json::from_str(&fs::read_to_string(shared().join("scores.json")).unwrap()).unwrap();
-    assert!((manifest.quality.miou["cam"] - scores["miou"]["cam"].as_f64().unwrap()).abs() < 1e-9);
-    assert_eq!(manifest.quality.pictures, SCORED as u64);
-
     let tree = Tree::new();
     let picture = tree.write("photo.jpg", jpeg(&scene(2), None));
     let labels = |model: &Path, out: &str| {
@@ -156,11 +160,59 @@ fn an_exported_model_answers_as_its_checkpoint() {
         succeeds(segment(model, &tree.path(out)).args(["--background-threshold", "0.4"]).arg(&picture));
         read_mask(&tree.path(out).join("photo.png")).1
     };
-    let shipped = labels(&model.join("manifest.json"), "shipped");
     let trained = labels(&shared().join("run"), "trained");
-    assert!(shipped.iter().any(|label| *label != shipped[0]), "a mask of one label compares nothing");
-    let equal = shipped.iter().zip(&trained).filter(|(one, other)| one == other).count();
-    assert!(equal * 100 >= shipped.len() * 99, "{equal} of {} pixels", shipped.len());
+    assert!(trained.iter().any(|label| *label != trained[0]), "a mask of one label compares nothing");
+    for (precision, percent) in [("f16", 99), ("int8", 95)] {
+        export_with(&tree, "cam", precision, precision);
+        let shipped = labels(&tree.path(precision).join("manifest.json"), &format!("{precision}-masks"));
+        let equal = shipped.iter().zip(&trained).filter(|(one, other)| one == other).count();
+        assert!(equal * 100 >= shipped.len() * percent, "{precision}: {equal} of {} pixels", shipped.len());
+    }
+    succeeds(&mut eval(&tree.path("voc"), &tree.path("int8"), &tree.path("scores.json"), &[]));
+}
 
-    succeeds(&mut eval(&tree.path("voc"), &model, &tree.path("scores.json"), &[]));
+#[test]
+fn an_exported_model_says_where_it_comes_from_and_how_good_it_is() {
+    let text = fs::read_to_string(shared().join("model/manifest.json")).unwrap();
+    let manifest = Manifest::from_json(&text).unwrap();
+    assert_eq!(manifest.provenance, "random numbers");
+    let scores: Value = serde_json::from_str(&fs::read_to_string(shared().join("scores.json")).unwrap()).unwrap();
+    assert!((manifest.quality.miou["cam"] - scores["miou"]["cam"].as_f64().unwrap()).abs() < 1e-9);
+    assert_eq!(manifest.quality.pictures, SCORED as u64);
+    assert_eq!(manifest.precision, Precision::Int8);
+    let weights = fs::read(shared().join("run/checkpoints/000004/model.safetensors")).unwrap();
+    assert_eq!(manifest.checkpoint_sha256, Some(sha256(&weights)));
+}
+
+#[test]
+fn the_map_of_the_best_score_is_shipped() {
+    let tree = Tree::new();
+    for (best, map) in [("cam", Map::Cam), ("auxiliary_cam", Map::AuxiliaryCam)] {
+        let spec = export_with(&tree, best, "int8", best).spec;
+        assert_eq!(spec.input.map, map);
+    }
+    let spec = export_with(&tree, "segmentation", "int8", "segmentation").spec;
+    assert_eq!((spec.input.map, spec.background_threshold), (Map::Segmentation, 0.5));
+    let picture = tree.write("photo.jpg", jpeg(&scene(2), None));
+    succeeds(segment(&tree.path("segmentation"), &tree.path("masks")).arg(&picture));
+    assert_eq!(read_mask(&tree.path("masks/photo.png")).0, SIZE);
+}
+
+#[test]
+fn exports_are_the_same_byte_for_byte() {
+    let tree = Tree::new();
+    let files = |out: &str| {
+        let entries = fs::read_dir(tree.path(out)).unwrap().map(|entry| entry.unwrap().path());
+        let read = |path: std::path::PathBuf| (path.file_name().unwrap().to_owned(), fs::read(&path).unwrap());
+        entries.map(read).collect::<BTreeMap<_, _>>()
+    };
+    export_with(&tree, "cam", "int8", "first");
+    // Where another export and a file of somebody else's lie.
+    export_with(&tree, "cam", "f16", "second");
+    let own = tree.write("second/weights-mine.safetensors", "kept");
+    export_with(&tree, "cam", "int8", "second");
+    assert_eq!(fs::read_to_string(&own).unwrap(), "kept");
+    fs::remove_file(own).unwrap();
+    assert_eq!(files("first"), files("second"));
+    assert!(files("first").len() > 2, "more than one file of weights");
 }

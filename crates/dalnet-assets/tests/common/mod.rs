@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use dalnet::{DalNet, DalNetConfig, EncoderConfig};
-use dalnet_assets::{Input, Licence, Manifest, Map, ModelSpec, Normalisation, Quality, manifest};
+use dalnet_assets::{Input, Licence, Manifest, Map, ModelSpec, Normalisation, Precision, Quality, manifest};
 
 pub(crate) fn config() -> DalNetConfig {
     let encoder = EncoderConfig::new(4, 8, 2).with_depth(2).with_pretrained_grid(2);
@@ -31,7 +31,9 @@ pub(crate) fn manifest() -> Manifest {
     Manifest {
         format_version: manifest::FORMAT_VERSION,
         spec: spec(),
+        precision: Precision::F16,
         files: Vec::new(),
+        checkpoint_sha256: Some("c0ffee".repeat(10)),
         provenance: "random numbers".to_owned(),
         licences: vec![Licence {
             ingredient: "initial weights".to_owned(),

@@ -1,5 +1,8 @@
-use burn::tensor::Device;
-use dalnet_assets::{Model, tensors_of};
+use burn::tensor::{Device, TensorData};
+use dalnet::DalNet;
+use dalnet::head::HeadConfig;
+use dalnet::segmentation::multi_scale_segmentation;
+use dalnet_assets::{Map, Model, ModelSpec, load_strict, tensors_of};
 use pollster::block_on;
 
 use super::Segmenter;
@@ -10,9 +13,12 @@ use crate::picture::Picture;
 
 /// Random weights.
 fn model() -> Model {
-    let spec = spec();
+    model_of(spec())
+}
+
+fn model_of(spec: ModelSpec) -> Model {
     let tensors = tensors_of(&spec.architecture.init(&Device::flex()));
-    Model { spec, tensors }
+    Model { spec, tensors, checkpoint_sha256: None }
 }
 
 fn rgba(width: usize, height: usize) -> Vec<u8> {
@@ -67,4 +73,45 @@ fn weights_of_another_architecture_are_refused() {
         let error = error.to_string();
         assert!(error.starts_with("the model cannot be used") && error.contains(reason), "{error}");
     }
+}
+
+/// With a head, which is to label the pixels: the architecture of the other tests otherwise.
+fn headed() -> ModelSpec {
+    let mut spec = spec();
+    spec.architecture.head = Some(HeadConfig::new().with_hidden(16).with_dilation(2));
+    spec.input.map = Map::Segmentation;
+    spec
+}
+
+/// At the size of the network's input, where nothing is resized afterwards.
+#[test]
+fn a_head_labels_by_its_largest_logit() {
+    let mut model = model_of(headed());
+    // Random weights hardly tell labels apart: the last layer is made to.
+    let last = model.tensors["head.conv3.weight"].clone();
+    let values = last.iter::<f32>().map(|value| 400.0 * value).collect();
+    model.tensors.insert("head.conv3.weight".to_owned(), TensorData::new::<f32, _>(values, last.shape().to_vec()));
+    let spec = model.spec.clone();
+    let network: DalNet =
+        load_strict(spec.architecture.init(&Device::flex()), model.tensors.clone()).expect("its own weights");
+    let pixels = rgba(64, 48);
+    let picture = Picture::new(64, 48, &pixels).unwrap();
+    let input = picture.input(&spec, &Device::flex());
+    let logits = multi_scale_segmentation(&network, input, &spec.input.scales).expect("a head").logits;
+    let expected = logits.argmax(1).into_data().iter::<i64>().map(|label| label as u8).collect::<Vec<_>>();
+
+    let segmenter = Segmenter::load(model, Device::flex()).unwrap();
+    let all = Options { classes: Some(vec![1, 2, 3]), background_threshold: None };
+    let labels = block_on(segmenter.segment(&picture, &all)).unwrap().labels;
+    let distinct = expected.iter().collect::<std::collections::BTreeSet<_>>().len();
+    assert!(distinct > 1, "one label compares nothing");
+    assert_eq!(labels, expected);
+}
+
+#[test]
+fn a_model_without_the_head_that_it_names_is_refused() {
+    let mut headless = headed();
+    headless.architecture.head = None;
+    let error = Segmenter::load(model_of(headless), Device::flex()).unwrap_err().to_string();
+    assert!(error.contains("no head") && error.contains("another map"), "{error}");
 }
