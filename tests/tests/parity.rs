@@ -3,13 +3,15 @@
 //! `DALNET_UPDATE=1 cargo test --workspace --test parity` writes them anew after a new model was shipped. The photo is
 //! stored decoded: the browser tests then need no decoder, which would change the features that burn is built with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, TensorData};
+use dalnet::head::HeadConfig;
+use dalnet_assets::{Manifest, Map, Precision, tensors_of, write_model};
 use dalnet_data::decode_file;
 use dalnet_engine::{Model, Options, Picture, Segmentation, Segmenter};
 use dalnet_tests::devices;
@@ -49,12 +51,21 @@ fn sample_photo() -> Result<Photo, Box<dyn Error>> {
 }
 
 fn segment(device: Device, photo: &Photo, long_side: Option<usize>) -> Result<Segmentation, Box<dyn Error>> {
-    let mut model = Model::open(&repository().join("web/public/model"))?;
+    let classes = long_side.map(|_| vec![CAT]);
+    segment_with(Model::open(&repository().join("web/public/model"))?, device, photo, long_side, classes)
+}
+
+fn segment_with(
+    mut model: Model,
+    device: Device,
+    photo: &Photo,
+    long_side: Option<usize>,
+    classes: Option<Vec<usize>>,
+) -> Result<Segmentation, Box<dyn Error>> {
     model.spec.input.long_side = long_side.unwrap_or(model.spec.input.long_side);
     let segmenter = Segmenter::load(model, device)?;
     let (rgba, [height, width]) = photo;
     let picture = Picture::new(*width, *height, rgba)?;
-    let classes = long_side.map(|_| vec![CAT]);
     Ok(pollster::block_on(segmenter.segment(&picture, &Options { classes, ..Options::default() }))?)
 }
 
@@ -99,6 +110,37 @@ fn every_device_labels_alike() -> Result<(), Box<dyn Error>> {
     for (name, device) in devices() {
         let result = segment(device, &photo, Some(SMALL_SIDE))?;
         let share = share_of_equal(&reference.labels, &result.labels);
+        assert!(share >= 0.999, "{name}: {:.3} % of the pixels equal", 100.0 * share);
+    }
+    Ok(())
+}
+
+/// The shipped encoder with a head of random numbers, through the files of an int8 export.
+#[test]
+fn every_device_labels_alike_with_a_head() -> Result<(), Box<dyn Error>> {
+    let shipped = repository().join("web/public/model");
+    let mut manifest = Manifest::from_json(&fs::read_to_string(shipped.join("manifest.json"))?)?;
+    let mut tensors = Model::open(&shipped)?.tensors;
+    manifest.spec.architecture.head = Some(HeadConfig::new().with_hidden(32));
+    (manifest.spec.input.map, manifest.spec.background_threshold) = (Map::Segmentation, 0.5);
+    let network = tensors_of(&manifest.spec.architecture.init(&Device::flex()));
+    for (name, data) in network.into_iter().filter(|(name, _)| name.starts_with("head.")) {
+        let values = (0..data.num_elements()).map(|index| 0.1 * (index as f32).powf(1.1).sin()).collect();
+        tensors.insert(name, TensorData::new::<f32, _>(values, data.shape().to_vec()));
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("headed");
+    write_model(&folder, manifest, &tensors, Precision::Int8)?;
+
+    let photo = sample_photo()?;
+    let labels = |device| -> Result<Vec<u8>, Box<dyn Error>> {
+        let classes = Some((1..=20).collect());
+        Ok(segment_with(Model::open(&folder)?, device, &photo, Some(SMALL_SIDE), classes)?.labels)
+    };
+    let reference = labels(Device::flex())?;
+    let distinct = reference.iter().collect::<BTreeSet<_>>();
+    assert!(distinct.len() > 2, "{distinct:?} compare little");
+    for (name, device) in devices() {
+        let share = share_of_equal(&reference, &labels(device)?);
         assert!(share >= 0.999, "{name}: {:.3} % of the pixels equal", 100.0 * share);
     }
     Ok(())
