@@ -214,5 +214,5 @@ fn exports_are_the_same_byte_for_byte() {
     assert_eq!(fs::read_to_string(&own).unwrap(), "kept");
     fs::remove_file(own).unwrap();
     assert_eq!(files("first"), files("second"));
-    assert!(files("first").len() > 2, "more than one file of weights");
+    assert!(files("first").len() >= 2, "manifest and weights");
 }
