@@ -39,8 +39,7 @@ fn scales(bytes: &[u8], name: &str) -> (Vec<f32>, Vec<usize>) {
 
 #[test]
 fn no_value_moves_by_more_than_half_a_step() {
-    let linear =
-        [[1, 1], [3, 31], [5, 32], [2, 33], [7, 64], [1, 100], [24, 8], [0, 8], [8, 0]].map(|shape| shape.to_vec());
+    let linear = [[1, 1], [3, 31], [5, 32], [2, 33], [7, 64], [1, 100], [24, 8], [8, 0]].map(|shape| shape.to_vec());
     let convolutions = [[4, 3, 3, 3], [2, 32, 1, 1], [3, 5, 3, 3], [1, 1, 1, 1]].map(|shape| shape.to_vec());
     let named = linear.iter().map(|shape| (LINEAR, shape)).chain(convolutions.iter().map(|shape| (CONVOLUTION, shape)));
     for (name, shape) in named {
