@@ -71,7 +71,7 @@ impl Preset {
                 crop: Some(96),
                 long_side: Some(96),
                 batch: Some(16),
-                iterations: Some(500),
+                iterations: Some(600),
                 learning_rate: Some(5e-4),
                 warm_up: Some(50),
                 checkpoint_every: Some(100),

@@ -64,11 +64,9 @@ impl Recipe {
         recipe
     }
 
-    /// Labels come from the auxiliary CAM, which is the better one, and the head learns fast: the run is short.
+    /// The head begins when the CAM has settled, and learns fast: the run is short.
     fn shapes(depth: usize) -> Self {
-        let mut recipe = Self::tiny(depth, 150);
-        recipe.objective.auxiliary_labels_until = usize::MAX;
-        recipe.objective.pseudo_labels.high = 0.6;
+        let mut recipe = Self::tiny(depth, 300);
         if let Some(schedule) = recipe.objective.terms.get_mut(&Term::Seg) {
             schedule.weight = 1.0;
         }

@@ -11,9 +11,18 @@ use crate::error::EngineError;
 use crate::fixture::spec;
 use crate::picture::Picture;
 
-/// Random weights.
+/// Random weights, but for the second class, which is the opposite of the first: where the CAM of one is 0 everywhere,
+/// that of the other is not.
 fn model() -> Model {
-    model_of(spec())
+    let mut model = model_of(spec());
+    let weight = model.tensors["classifier.linear.weight"].clone();
+    let shape = weight.shape().to_vec();
+    let mut values = weight.iter::<f32>().collect::<Vec<_>>();
+    for feature in 0..shape[1] {
+        values[shape[1] + feature] = -values[feature];
+    }
+    model.tensors.insert("classifier.linear.weight".to_owned(), TensorData::new(values, shape));
+    model
 }
 
 fn model_of(spec: ModelSpec) -> Model {
