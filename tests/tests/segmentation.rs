@@ -36,7 +36,7 @@ fn segment(network: &DalNet, images: Tensor<4>, scales: &[f64]) -> Segmentation 
 /// The views one after the other, each picture and each mirror image alone, resized before the mean.
 fn composed(network: &DalNet, images: Tensor<4>, scales: &[f64]) -> Segmentation {
     let [_, _, height, width] = images.dims();
-    let head = network.head.as_ref().unwrap();
+    let head = network.head.as_ref().expect("a head");
     let mut sum: Option<Segmentation> = None;
     for scale in scales {
         let size = [height, width].map(|side| ((side as f64 * scale) as usize).max(PATCH));
@@ -54,7 +54,7 @@ fn composed(network: &DalNet, images: Tensor<4>, scales: &[f64]) -> Segmentation
             });
         }
     }
-    let (sum, count) = (sum.unwrap(), 2.0 * scales.len() as f64);
+    let (sum, count) = (sum.expect("the test's own data"), 2.0 * scales.len() as f64);
     Segmentation { logits: sum.logits / count, class_logits: sum.class_logits / count }
 }
 

@@ -49,7 +49,7 @@ struct Cli {
 enum Command {
     /// Train from pictures with image tags.
     #[command(after_long_help = help::train())]
-    Train(train::Arguments),
+    Train(Box<train::Arguments>),
     /// Score CAMs, pseudo labels and segmentations of a model against masks.
     #[command(after_long_help = help::EVAL)]
     Eval(evaluate::Options),

@@ -29,9 +29,9 @@ fn int8(tensors: &Tensors) -> Vec<u8> {
 
 /// The scales of `name` in a file, and their shape.
 fn scales(bytes: &[u8], name: &str) -> (Vec<f32>, Vec<usize>) {
-    let file = SafeTensors::deserialize(bytes).unwrap();
-    assert_eq!(file.tensor(name).unwrap().dtype(), Dtype::I8, "{name}");
-    let view = file.tensor(&format!("{name}.scales")).unwrap();
+    let file = SafeTensors::deserialize(bytes).expect("the test's own data");
+    assert_eq!(file.tensor(name).expect("the test's own data").dtype(), Dtype::I8, "{name}");
+    let view = file.tensor(&format!("{name}.scales")).expect("the test's own data");
     assert_eq!(view.dtype(), Dtype::F32);
     let values = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     (values, view.shape().to_vec())

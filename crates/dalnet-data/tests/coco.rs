@@ -24,8 +24,9 @@ impl Folder {
             fs::create_dir(folder.0.path().join(name)).expect("a folder");
         }
         for image in annotations["images"].as_array().into_iter().flatten() {
-            let [width, height] = [&image["width"], &image["height"]].map(|side| side.as_u64().unwrap() as u32);
-            let name = image["file_name"].as_str().unwrap();
+            let [width, height] =
+                [&image["width"], &image["height"]].map(|side| side.as_u64().expect("the test's own data") as u32);
+            let name = image["file_name"].as_str().expect("the test's own data");
             for split in ["train2014", "val2014"] {
                 let path = folder.0.path().join(split).join(name);
                 fs::write(path, jpeg(&RgbImage::new(width, height), None)).expect("a picture");
@@ -71,7 +72,7 @@ fn annotation(image: u64, category: u64, segmentation: &Value) -> Value {
 }
 
 fn mask_of(sample: &Sample) -> Result<Vec<u8>, DataError> {
-    let size = sample.read_picture().unwrap().dimensions().into();
+    let size = sample.read_picture().expect("the test's own data").dimensions().into();
     Ok(sample.read_mask(size, 80)?.labels)
 }
 

@@ -27,7 +27,7 @@ impl Folder {
 
     fn write(&self, name: &str, bytes: &[u8]) {
         let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).expect("a folder");
+        fs::create_dir_all(path.parent().expect("the test's own data")).expect("a folder");
         fs::write(path, bytes).expect("a file");
     }
 
@@ -63,7 +63,7 @@ fn ids(samples: &[Sample]) -> Vec<(&str, &[usize])> {
 }
 
 fn shade(sample: &Sample) -> u8 {
-    sample.read_picture().unwrap().get_pixel(0, 0).0[0]
+    sample.read_picture().expect("the test's own data").get_pixel(0, 0).0[0]
 }
 
 #[test]

@@ -130,15 +130,15 @@ fn near_border(labels: &[u8], [height, width]: [usize; 2], distance: usize) -> V
     // How many such rows of one label end at the row that the loop is at.
     let mut runs = vec![0; width];
     for row in 0..height {
-        for column in 0..width {
+        for (column, run) in runs.iter_mut().enumerate() {
             let pixel = row * width + column;
             let goes_on = row > 0 && labels[pixel] == labels[pixel - width];
-            runs[column] = match (even_row[pixel], goes_on) {
+            *run = match (even_row[pixel], goes_on) {
                 (false, _) => 0,
-                (true, true) => runs[column] + 1,
+                (true, true) => *run + 1,
                 (true, false) => 1,
             };
-            if runs[column] >= side {
+            if *run >= side {
                 near[pixel - distance * width] = false;
             }
         }

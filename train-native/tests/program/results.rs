@@ -146,12 +146,14 @@ fn segments_a_huge_picture() {
 
 /// Exports the shared run into `out`, with the map `best` scored best.
 fn export_with(tree: &Tree, best: &str, precision: &str, out: &str) -> Manifest {
-    let mut scores: Value = serde_json::from_str(&fs::read_to_string(shared().join("scores.json")).unwrap()).unwrap();
+    let mut scores: Value =
+        serde_json::from_str(&fs::read_to_string(shared().join("scores.json")).expect("scores")).expect("JSON");
     scores["miou"][best] = 99.0.into();
     let scores = tree.write("best.json", scores.to_string());
     let (run, card, out) = (shared().join("run"), shared().join("card.json"), tree.path(out));
     succeeds(export(&run, &scores, &card, &out).args(["--precision", precision]));
-    Manifest::from_json(&fs::read_to_string(out.join("manifest.json")).unwrap()).unwrap()
+    Manifest::from_json(&fs::read_to_string(out.join("manifest.json")).expect("an exported manifest"))
+        .expect("a manifest")
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::bad_input::refused;
 use crate::fixture::{SCORED, Tree, program, succeeds};
 
 fn scores(tree: &Tree) -> Value {
-    serde_json::from_str(&fs::read_to_string(tree.path("scores.json")).unwrap()).unwrap()
+    serde_json::from_str(&fs::read_to_string(tree.path("scores.json")).expect("scores")).expect("JSON")
 }
 
 #[test]

@@ -65,18 +65,19 @@ fn write_folder(tree: &Tree) {
 fn write_tar(tree: &Tree) {
     tree.write("shards/classes.txt", "cat\ndog\n");
     for (shard, indices, split) in [(0, 0..PICTURES, "train"), (1, PICTURES..PICTURES + SCORED, "val")] {
-        let mut archive = tar::Builder::new(File::create(tree.path(&format!("shards/{shard}.tar"))).unwrap());
+        let mut archive =
+            tar::Builder::new(File::create(tree.path(&format!("shards/{shard}.tar"))).expect("an archive"));
         let mut add = |name: String, bytes: &[u8]| {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
-            archive.append_data(&mut header, name, bytes).unwrap();
+            archive.append_data(&mut header, name, bytes).expect("a member");
         };
         for index in indices {
             add(format!("p{index}.jpg"), &jpeg(&scene(index), None));
             add(format!("p{index}.json"), json!({"tags": [tag(index)], "split": split}).to_string().as_bytes());
             add(format!("p{index}.mask.png"), &scene_mask(index, label(index)));
         }
-        archive.into_inner().unwrap();
+        archive.into_inner().expect("a whole archive");
     }
 }
 
@@ -100,7 +101,7 @@ fn train_and_eval(tree: &Tree, data: &str, expected: &str) -> Value {
     let mut command = program("eval");
     command.args(["--device", "cpu", "--scales", "1", "--data", &format!("{kind}:{}", tree.path(path).display())]);
     succeeds(command.arg("--model").arg(tree.path("run")).arg("--json").arg(&scores));
-    serde_json::from_slice(&fs::read(scores).unwrap()).unwrap()
+    serde_json::from_slice(&fs::read(scores).expect("scores")).expect("JSON")
 }
 
 #[test]
