@@ -22,6 +22,7 @@ mod pseudo_label;
 mod segment;
 mod shard;
 mod source;
+mod text_form;
 mod train;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! Where pictures come from: the `--data` argument.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -41,7 +42,7 @@ impl Source {
         };
         let classes = set.classes().len();
         if classes > MAX_CLASSES {
-            bail!("{}: {classes} classes are more than the {MAX_CLASSES} of a model; use fewer tags", self.text());
+            bail!("{self}: {classes} classes are more than the {MAX_CLASSES} of a model; use fewer tags");
         }
         Ok(Data { set })
     }
@@ -53,16 +54,18 @@ impl Source {
             Self::Coco(_) | Self::Folder(_) | Self::Tar(_) | Self::Shapes(_) => Some("train"),
         }
     }
+}
 
-    fn text(&self) -> String {
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, path) = match self {
             Self::Voc(path) => ("voc", path),
             Self::Coco(path) => ("coco", path),
             Self::Folder(path) => ("folder", path),
             Self::Tar(path) => ("tar", path),
-            Self::Shapes(seed) => return format!("shapes:{seed}"),
+            Self::Shapes(seed) => return write!(formatter, "shapes:{seed}"),
         };
-        format!("{kind}:{}", path.display())
+        write!(formatter, "{kind}:{}", path.display())
     }
 }
 
@@ -134,16 +137,4 @@ impl FromStr for Source {
     }
 }
 
-impl TryFrom<String> for Source {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Source> for String {
-    fn from(source: Source) -> Self {
-        source.text()
-    }
-}
+crate::text_form::text_form!(Source);

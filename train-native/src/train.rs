@@ -112,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     }
     progress.say(&format!(
         "done; next: train-native eval --data {} --split val --model {} --json scores.json",
-        String::from(options.data.clone()),
+        options.data,
         options.out.display()
     ));
     Ok(true)

@@ -85,16 +85,4 @@ impl fmt::Display for Freeze {
     }
 }
 
-impl TryFrom<String> for Freeze {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Freeze> for String {
-    fn from(freeze: Freeze) -> Self {
-        freeze.to_string()
-    }
-}
+crate::text_form::text_form!(Freeze);

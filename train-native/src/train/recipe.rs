@@ -206,19 +206,7 @@ impl FromStr for Change {
     }
 }
 
-impl TryFrom<String> for Change {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Change> for String {
-    fn from(change: Change) -> Self {
-        change.to_string()
-    }
-}
+crate::text_form::text_form!(Change);
 
 #[cfg(test)]
 mod tests {
