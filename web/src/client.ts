@@ -1,11 +1,11 @@
-import type { Device, DevicePreference, FromWorker, ToPage, ToWorker } from './messages.ts';
+import type { Device, DevicePreference, FromWorker, Job, ToPage, ToWorker } from './messages.ts';
 
 /** Silence, in seconds, after which the worker counts as stuck. Software graphics adapters need minutes for a run. */
 const PATIENCE = { start: 90, load: 240, picture: 90, run: 600 } as const;
 
 /**
  * The page's side of the worker. Guards every wait by a time-out, and replaces a worker whose GPU failed by one that
- * computes on the CPU, without losing the photo.
+ * computes on the CPU, without losing the job.
  */
 export class EngineClient {
   readonly #listener: (message: ToPage) => void;
@@ -13,14 +13,11 @@ export class EngineClient {
   #preference: DevicePreference;
   #worker: Worker | null = null;
   #device: Device | null = null;
-  #failed = false;
+  #ready = false;
   /** Why the GPU was given up, once it was. */
   #note = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #photos = 0;
-  /** The photo on the page, and the newer one that is being decoded. */
-  #photo: Extract<ToWorker, { type: 'open' }> | null = null;
-  #opening: Extract<ToWorker, { type: 'open' }> | null = null;
+  #job: Job | null = null;
 
   /** `manifestUrl` is absolute; `listener` hears everything that the page should know. */
   constructor(preference: DevicePreference, manifestUrl: string, listener: (message: ToPage) => void) {
@@ -29,11 +26,14 @@ export class EngineClient {
     this.#listener = listener;
   }
 
-  /** Starts, or starts again, from nothing: a new worker, the download, the device, and the photo that was open. */
+  /** Whether a job was handed over and not answered yet. */
+  get busy(): boolean {
+    return this.#job !== null;
+  }
+
+  /** Starts, or starts again, from nothing: a new worker, the download, the device, and the unanswered job. */
   start(): void {
-    this.#worker?.terminate();
-    this.#failed = false;
-    this.#device = null;
+    this.#end();
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
       if (worker === this.#worker) this.#hear(data);
@@ -46,28 +46,16 @@ export class EngineClient {
     this.#worker = worker;
     this.#wait('start');
     this.#send({ type: 'start', preference: this.#preference, manifestUrl: this.#manifestUrl });
-    const photo = this.#opening ?? this.#photo;
-    if (photo) this.#send(photo);
+    if (this.#job) this.#send(this.#job);
   }
 
-  /** Hands a photo over and gives its number. After a failure it starts the engine again first. */
-  open(file: Blob, name: string): number {
-    this.#photos += 1;
-    this.#opening = { type: 'open', photo: this.#photos, file, name };
-    if (this.#failed) this.start();
+  /** Hands a job over; the one before must be answered. After a failure the engine starts again first. */
+  run(job: Job): void {
+    this.#job = job;
+    if (!this.#worker) this.start();
     else {
-      this.#send(this.#opening);
-      this.#wait('picture');
-    }
-    return this.#photos;
-  }
-
-  /** Asks again about the photo that was opened last, with `classes` (labels 1..) to choose from. */
-  ask(photo: number, classes: readonly number[]): void {
-    if (this.#failed) this.start();
-    else {
-      this.#send({ type: 'ask', photo, classes });
-      this.#wait('run');
+      this.#send(job);
+      this.#wait(this.#ready ? 'picture' : 'start');
     }
   }
 
@@ -87,35 +75,48 @@ export class EngineClient {
       case 'loading':
         this.#wait('load');
         break;
+      case 'ready':
+        this.#ready = true;
+        this.#wait(this.#job ? 'picture' : null);
+        break;
       case 'picture':
-        if (this.#opening?.photo === message.photo) {
-          this.#photo = this.#opening;
-          this.#opening = null;
-        }
-        this.#wait('run');
+        this.#wait(this.#ready ? 'run' : 'load');
         break;
       case 'running':
         this.#wait('run');
         break;
-      case 'ready':
-        this.#wait(this.#opening ? 'picture' : this.#photo ? 'run' : null);
-        break;
       case 'segmentation':
+        this.#job = null;
         this.#wait(null);
         break;
       case 'failed':
-        this.#wait(null);
-        if (message.stage === 'picture') {
-          if (this.#opening?.photo === message.photo) this.#opening = null;
-        } else if (this.#device === 'webgpu' && message.stage !== 'model') {
-          this.#fallBack(message.message);
-          return;
-        } else if (message.stage !== 'run') {
-          this.#failed = true;
-        }
-        break;
+        this.#fail(message);
+        return;
     }
     this.#listener(message.type === 'device' ? { ...message, note: this.#note || message.note } : message);
+  }
+
+  #fail(message: Extract<FromWorker, { type: 'failed' }>): void {
+    const { stage } = message;
+    if (this.#device === 'webgpu' && (stage === 'engine' || stage === 'run')) {
+      this.#fallBack(message.message);
+      return;
+    }
+    // A ready engine that stops was stopped by the photo it worked on.
+    const photo = message.photo ?? (this.#ready ? (this.#job?.photo ?? null) : null);
+    this.#job = null;
+    if (stage === 'engine' || stage === 'model') this.#end();
+    else this.#wait(this.#ready ? null : 'start');
+    this.#listener({ ...message, photo });
+  }
+
+  /** Ends the worker, and with it whatever it is doing. */
+  #end(): void {
+    this.#wait(null);
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#device = null;
+    this.#ready = false;
   }
 
   #wait(what: keyof typeof PATIENCE | null): void {

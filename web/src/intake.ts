@@ -1,17 +1,25 @@
 import { element } from './dom.ts';
 
-/** Takes photos: dropped anywhere on the page, picked, pasted, or one of the samples. */
-export function takePhotos(onPhoto: (file: Blob, name: string) => void, onProblem: (sentence: string) => void): void {
+/** A photo as it comes in. */
+export interface Incoming {
+  readonly file: Blob;
+  readonly name: string;
+}
+
+/** Takes photos: dropped anywhere on the page, picked, pasted, or one of the samples; several at a time. */
+export function takePhotos(
+  onPhotos: (photos: readonly Incoming[]) => void,
+  onProblem: (sentence: string) => void,
+): void {
   const picker = element('picker', HTMLInputElement);
-  const take = (files: FileList | undefined, otherwise: string) => {
-    const file = files?.[0];
-    if (file) onPhoto(file, file.name || 'photo');
-    else onProblem(otherwise);
+  const take = (files: FileList | null | undefined, otherwise: string) => {
+    const photos = Array.from(files ?? [], (file) => ({ file, name: file.name || 'photo' }));
+    if (photos.length > 0) onPhotos(photos);
+    else if (otherwise) onProblem(otherwise);
   };
 
   picker.addEventListener('change', () => {
-    const file = picker.files?.[0];
-    if (file) onPhoto(file, file.name);
+    take(picker.files, '');
     // So that the same file can be picked again.
     picker.value = '';
   });
@@ -42,7 +50,7 @@ export function takePhotos(onPhoto: (file: Blob, name: string) => void, onProble
     try {
       const response = await fetch(picture.src);
       if (!response.ok) throw new Error(String(response.status));
-      onPhoto(await response.blob(), button.value);
+      onPhotos([{ file: await response.blob(), name: button.value }]);
     } catch {
       onProblem('This sample could not be downloaded. Check the connection, or choose a photo of your own.');
     }

@@ -1,93 +1,62 @@
 import { element, make } from './dom.ts';
-import type { ClassResult, Segmentation } from './messages.ts';
+import type { ClassResult } from './messages.ts';
 import { css, type Looks, looksOf, percent, readable } from './palette.ts';
+import { labelsOn, type Photo } from './photo.ts';
 
 /**
- * The classes of the photo with colour, name and share, each a switch; below them the model's other classes, which
- * may be switched on too. A change asks the engine again: it keeps what it has seen and answers at once.
+ * The classes of the shown photo with colour, name and share, each a switch; below them the model's other classes,
+ * which may be switched on too.
  */
 export class Legend {
   readonly #list = element('legend', HTMLElement);
   readonly #others = element('others', HTMLElement);
   readonly #othersBox = element('others-box', HTMLElement);
   readonly #empty = element('legend-empty', HTMLElement);
-  readonly #onChange: (labels: readonly number[]) => void;
   #names: readonly string[] = [];
-  #rows: number[] = [];
-  #on = new Set<number>();
 
-  /** `onChange` hears the labels that are switched on after every change. */
-  constructor(onChange: (labels: readonly number[]) => void) {
-    this.#onChange = onChange;
+  /** `onToggle` hears the label of a class that the visitor switches on or off. */
+  constructor(onToggle: (label: number) => void) {
     for (const list of [this.#list, this.#others]) {
       list.addEventListener('click', (event) => {
         const button = event.target instanceof Element ? event.target.closest('button') : null;
-        if (button) this.#toggle(Number(button.value));
+        if (button) onToggle(Number(button.value));
       });
     }
   }
 
-  /** How the classes of this photo look; a class keeps its look while the photo is open. */
-  get looks(): Looks {
-    return looksOf(this.#rows);
-  }
-
-  /** Forgets the last photo. */
-  clear(): void {
-    this.#rows = [];
-    this.#on.clear();
-    this.#list.replaceChildren();
-    this.#othersBox.hidden = true;
-    this.#empty.hidden = false;
-    this.#empty.textContent = 'What the photo shows will be listed here.';
-  }
-
-  /** Shows the first answer about a photo: its classes become the rows, all of them on. */
-  showNew(segmentation: Segmentation, names: readonly string[]): void {
+  /** Lists the classes of `photo`; `names` are the model's classes. */
+  draw(photo: Photo | null, names: readonly string[]): void {
     this.#names = names;
-    const seen = segmentation.classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
-    this.#rows = seen.map(({ index }) => index);
-    this.#on = new Set(this.#rows);
-    this.#draw(segmentation);
-  }
-
-  /** Shows a later answer about the same photo: the rows stay where they are. */
-  update(segmentation: Segmentation): void {
-    this.#draw(segmentation);
-  }
-
-  #toggle(label: number): void {
-    if (!this.#on.delete(label)) this.#on.add(label);
-    if (!this.#rows.includes(label)) this.#rows.push(label);
-    for (const button of this.#list.querySelectorAll('button')) {
-      if (Number(button.value) === label) button.ariaPressed = String(this.#on.has(label));
-    }
-    this.#onChange([...this.#on].sort((a, b) => a - b));
-  }
-
-  #draw(segmentation: Segmentation): void {
-    const focused = document.activeElement instanceof HTMLButtonElement ? document.activeElement.value : null;
-    const hadFocus = this.#list.contains(document.activeElement) || this.#others.contains(document.activeElement);
-    const results = new Map(segmentation.classes.map((result) => [result.index, result]));
-    const looks = this.looks;
-    this.#list.replaceChildren(...this.#rows.map((label) => this.#row(label, results.get(label), looks)));
-    this.#empty.hidden = this.#rows.length > 0;
-    this.#empty.textContent = 'The model finds none of its classes in this photo.';
-    const rest = this.#names.map((_, index) => index + 1).filter((label) => !this.#rows.includes(label));
+    const { activeElement } = document;
+    const lists = [this.#list, this.#others];
+    const focused =
+      activeElement instanceof HTMLButtonElement && lists.some((list) => list.contains(activeElement))
+        ? activeElement.value
+        : null;
+    const rows = photo?.answer ? photo.rows : [];
+    const on = new Set(photo ? labelsOn(photo) : []);
+    const results = new Map(photo?.answer?.segmentation.classes.map((result) => [result.index, result]));
+    const looks = looksOf(rows);
+    this.#list.replaceChildren(...rows.map((label) => this.#row(label, on.has(label), results.get(label), looks)));
+    this.#empty.hidden = rows.length > 0;
+    this.#empty.textContent = photo?.answer
+      ? 'The model finds none of its classes in this photo.'
+      : 'What the photo shows will be listed here.';
+    const rest = names.map((_, index) => index + 1).filter((label) => !rows.includes(label));
     this.#others.replaceChildren(...rest.map((label) => this.#chip(label)));
-    this.#othersBox.hidden = rest.length === 0;
-    if (hadFocus && focused !== null) {
+    this.#othersBox.hidden = !photo?.answer || rest.length === 0;
+    if (focused !== null) {
       this.#list.querySelector<HTMLButtonElement>(`button[value="${CSS.escape(focused)}"]`)?.focus();
     }
   }
 
-  #row(label: number, result: ClassResult | undefined, looks: Looks): HTMLElement {
+  #row(label: number, isOn: boolean, result: ClassResult | undefined, looks: Looks): HTMLElement {
     const share = result?.share ?? 0;
     const item = make('li', 'row');
     const button = make('button', 'class');
     button.type = 'button';
     button.value = String(label);
-    button.ariaPressed = String(this.#on.has(label));
+    button.ariaPressed = String(isOn);
     const bar = make('span', 'bar');
     bar.style.setProperty('--share', String(share));
     const look = looks.get(label);

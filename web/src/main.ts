@@ -1,87 +1,124 @@
 /** The page: connects what the visitor does with the engine's worker and with what is shown. */
-import { EngineClient } from './client.ts';
 import { element } from './dom.ts';
-import { takePhotos } from './intake.ts';
+import { Filmstrip } from './filmstrip.ts';
+import { type Incoming, takePhotos } from './intake.ts';
 import { Legend } from './legend.ts';
-import type { DevicePreference, ToPage } from './messages.ts';
+import type { DevicePreference } from './messages.ts';
+import { fetchPhoto } from './photo-address.ts';
+import { CAPACITY } from './queue.ts';
 import { saveMask, saveOverlay } from './save.ts';
 import { textOf } from './sentence.ts';
+import { Session } from './session.ts';
 import { Stage, summarise } from './stage.ts';
 import { Status } from './status.ts';
-import './style.css';
+import './style/base.css';
+import './style/layout.css';
+import './style/stage.css';
+import './style/state.css';
+import './style/panel.css';
+import './style/strip.css';
 
+/** A sentence that concerns no photo and stands until the visitor does something else. */
+let notice = '';
 const stage = new Stage();
-const status = new Status(() => {
-  status.clearProblem();
-  client.start();
-});
-const legend = new Legend((labels) => {
-  if (shown) client.ask(shown.photo, labels);
-});
-const client = new EngineClient(preference(), new URL('model/manifest.json', document.baseURI).href, hear);
-
-let classes: readonly string[] = [];
-let device = '';
-/** Names of the photos that were handed over, by number, until their picture is shown. */
-const names = new Map<number, string>();
-let shown: { readonly photo: number; readonly name: string; fresh: boolean } | null = null;
-
-takePhotos(
-  (file, name) => {
-    status.clearProblem();
-    status.busy(`Opening ${name}`);
-    names.set(client.open(file, name), name);
-  },
-  (sentence) => status.problem(sentence, false),
-);
 const saveButtons = element('save', HTMLFieldSetElement);
-onClick('save-mask', () => saveMask(stage, shown?.name ?? ''));
-onClick('save-overlay', () => saveOverlay(stage, shown?.name ?? ''));
-status.busy('Starting');
-client.start();
+const session = new Session(preference(), new URL('model/manifest.json', document.baseURI).href, {
+  phase: speak,
+  device: (label, note) => status.device(label, note),
+  queue() {
+    strip.draw(session.queue);
+    drawShown();
+  },
+  photo(photo) {
+    strip.update(session.queue);
+    if (photo === session.queue.shown) drawShown();
+    else speak();
+  },
+  notice: tell,
+});
+const status = new Status(
+  () => {
+    notice = '';
+    session.retry();
+  },
+  () => tell(''),
+);
+const legend = new Legend((label) => {
+  const { shown } = session.queue;
+  if (shown) session.toggle(shown, label);
+});
+const strip = new Filmstrip({
+  show: (photo) => session.show(photo),
+  remove: (photo) => session.remove(photo),
+  step(steps) {
+    const photo = session.queue.neighbour(steps);
+    if (photo) session.show(photo);
+  },
+  clear: () => session.clear(),
+});
 
-function hear(message: ToPage): void {
-  switch (message.type) {
-    case 'device':
-      device = message.device === 'webgpu' ? 'with WebGPU' : 'on the CPU';
-      status.device(message.label, message.note);
-      break;
-    case 'download':
-      status.downloading(message.loaded, message.total);
-      break;
-    case 'loading':
-      status.busy('Preparing the engine');
-      break;
-    case 'ready':
-      ({ classes } = message);
-      if (!shown?.fresh)
-        status.idle(`Ready: ${classes.length} classes, computing ${device}. Drop a photo or choose a sample.`);
-      break;
-    case 'picture':
-      shown = { photo: message.photo, name: names.get(message.photo) ?? 'photo', fresh: true };
-      stage.showPhoto(message.bitmap, shown.name);
-      legend.clear();
-      saveButtons.disabled = true;
-      break;
-    case 'running':
-      if (shown?.fresh) status.busy(`Segmenting ${shown.name} ${device}`);
-      break;
-    case 'segmentation':
-      if (message.photo !== shown?.photo) break;
-      if (shown.fresh) legend.showNew(message.segmentation, classes);
-      else legend.update(message.segmentation);
-      stage.showSegmentation(message.segmentation, classes, legend.looks);
-      shown.fresh = false;
-      saveButtons.disabled = false;
-      status.idle(`${summarise(message.segmentation)}. ${seconds(message.milliseconds)} ${device}.`);
-      break;
-    case 'failed':
-      status.problem(message.message, message.stage === 'model' || message.stage === 'engine');
-      break;
-    case 'fallback':
-      status.problem(`WebGPU failed, so the page goes on with the CPU. (${message.reason})`, false);
-      break;
+takePhotos(add, tell);
+onClick('save-mask', () => saveMask(stage, session.queue.shown?.name ?? ''));
+onClick('save-overlay', () => saveOverlay(stage, session.queue.shown?.name ?? ''));
+session.start();
+void openAddress();
+
+function add(photos: readonly Incoming[]): void {
+  notice = '';
+  const left = session.add(photos);
+  if (left > 0)
+    tell(`The page holds ${CAPACITY} photos, so ${left} more found no room. Remove some, then add them again.`);
+}
+
+/** Opens the photos that the page's address names by `?photo=`. */
+async function openAddress(): Promise<void> {
+  const page = new URL(document.baseURI);
+  const asked = new URLSearchParams(location.search).getAll('photo');
+  for (const result of await Promise.allSettled(asked.map((each) => fetchPhoto(each, page)))) {
+    if (result.status === 'fulfilled') add([result.value]);
+    else tell(textOf(result.reason));
   }
+}
+
+function tell(sentence: string): void {
+  notice = sentence;
+  speak();
+}
+
+function drawShown(): void {
+  const { shown } = session.queue;
+  stage.draw(shown, session.classes);
+  legend.draw(shown, session.classes);
+  saveButtons.disabled = !shown?.answer;
+  speak();
+}
+
+/** Says what the page is doing, and what is wrong with the shown photo or the engine. */
+function speak(): void {
+  const { phase, queue, device } = session;
+  const { shown } = queue;
+  if (phase.kind === 'broken') status.problem(phase.problem, 'retry');
+  else if (shown?.state === 'failed') status.problem(shown.problem, shown.mayRetry ? 'retry' : 'none');
+  else status.problem(notice, notice ? 'dismiss' : 'none');
+
+  const running = queue.photos.find(({ state }) => state === 'running');
+  if (phase.kind === 'downloading') status.downloading(phase.loaded, phase.total);
+  else if (phase.kind === 'starting') status.busy('Starting');
+  else if (phase.kind === 'loading') status.busy('Preparing the engine');
+  else if (phase.kind === 'broken') status.idle('');
+  else if (running) status.busy(`Segmenting ${running.name} ${device}${position()}`);
+  else if (shown?.answer) {
+    const { segmentation, milliseconds, device: by } = shown.answer;
+    status.idle(`${summarise(segmentation)}. ${seconds(milliseconds)} ${by}.`);
+  } else if (shown) status.idle('');
+  else status.idle(`Ready: ${session.classes.length} classes, computing ${device}. Drop photos or choose a sample.`);
+}
+
+/** Which photo of how many is at work, where there are several. */
+function position(): string {
+  const { queue } = session;
+  const at = queue.photos.findIndex(({ state }) => state === 'running') + 1;
+  return queue.photos.length > 1 ? ` (${at} of ${queue.photos.length})` : '';
 }
 
 function preference(): DevicePreference {
@@ -98,7 +135,7 @@ function onClick(id: string, work: () => void | Promise<void>): void {
     try {
       await work();
     } catch (error) {
-      status.problem(`That did not work: ${textOf(error)}.`, false);
+      tell(`That did not work: ${textOf(error)}.`);
     }
   });
 }

@@ -45,11 +45,20 @@ export interface Options {
   readonly background_threshold?: number;
 }
 
-/** From the page to the worker. */
+/** A photo to segment. The same photo again is answered from what the engine remembers of it. */
+export interface Job {
+  readonly type: 'segment';
+  readonly photo: number;
+  readonly file: Blob;
+  readonly name: string;
+  /** Labels (1..) to choose from; `null` leaves the choice to the model. */
+  readonly classes: readonly number[] | null;
+}
+
+/** From the page to the worker, which does one job after the other. */
 export type ToWorker =
   | { readonly type: 'start'; readonly preference: DevicePreference; readonly manifestUrl: string }
-  | { readonly type: 'open'; readonly photo: number; readonly file: Blob; readonly name: string }
-  | { readonly type: 'ask'; readonly photo: number; readonly classes: readonly number[] };
+  | Job;
 
 /**
  * What went wrong: `model` a file of the model (try again may help), `engine` the wasm module or the device,

@@ -1,7 +1,8 @@
 import { element, make } from './dom.ts';
 import type { Segmentation } from './messages.ts';
 import { anchors, paint } from './overlay.ts';
-import { css, type Looks, percent, readable } from './palette.ts';
+import { css, type Looks, looksOf, percent, readable } from './palette.ts';
+import type { Photo, PhotoState } from './photo.ts';
 
 /** Regions too small for their name to stand on carry none: the legend has it. */
 const SMALLEST_TAG = 0.05;
@@ -9,6 +10,7 @@ const SMALLEST_TAG = 0.05;
 /** The photo with its regions, their names, and the probe that reads one pixel. */
 export class Stage {
   readonly #box = element('stage', HTMLElement);
+  readonly #note = element('stage-note', HTMLElement);
   readonly #frame = element('frame', HTMLElement);
   readonly #photo = element('photo', HTMLCanvasElement);
   readonly #overlay = element('overlay', HTMLCanvasElement);
@@ -17,6 +19,8 @@ export class Stage {
   readonly #readout = element('readout', HTMLOutputElement);
   readonly #opacity = element('opacity', HTMLInputElement);
   #names: readonly string[] = [];
+  #drawn: Photo | null = null;
+  #bitmap: ImageBitmap | null = null;
   #segmentation: Segmentation | null = null;
   #at = { x: 0.5, y: 0.5 };
 
@@ -53,35 +57,45 @@ export class Stage {
     return this.#segmentation;
   }
 
-  /** Shows a photo without regions and closes the bitmap. */
-  showPhoto(bitmap: ImageBitmap, name: string): void {
-    this.#segmentation = null;
+  /** Shows a photo as far as it is known, or the invitation to choose one; `names` are the model's classes. */
+  draw(photo: Photo | null, names: readonly string[]): void {
+    const bitmap = photo?.shown?.bitmap ?? null;
+    if (photo !== this.#drawn || bitmap !== this.#bitmap) {
+      this.#drawn = photo;
+      this.#bitmap = bitmap;
+      this.#segmentation = null;
+      this.#tags.replaceChildren();
+      this.#hideProbe();
+      if (photo && bitmap) this.#drawPhoto(bitmap, photo.name);
+    }
+    this.#names = names;
+    const segmentation = photo?.answer?.segmentation ?? null;
+    if (photo && segmentation && segmentation !== this.#segmentation)
+      this.#drawRegions(segmentation, looksOf(photo.rows));
+    this.#note.textContent = photo && !bitmap ? `${photo.name} ${WITHOUT_PICTURE[photo.state]}` : '';
+    this.#box.dataset.photo = photo?.name ?? '';
+    this.#box.dataset.state = !photo ? 'empty' : !bitmap ? 'unseen' : segmentation ? 'segmented' : 'photo';
+  }
+
+  #drawPhoto(bitmap: ImageBitmap, name: string): void {
     const { width, height } = bitmap;
     for (const canvas of [this.#photo, this.#overlay]) {
       canvas.width = width;
       canvas.height = height;
     }
     this.#photo.getContext('2d')?.drawImage(bitmap, 0, 0);
-    bitmap.close();
     this.#frame.style.setProperty('--ratio', String(width / height));
     this.#photo.setAttribute('aria-label', `Photo ${name}, not yet segmented`);
-    this.#tags.replaceChildren();
-    this.#box.dataset.state = 'photo';
-    this.#box.dataset.photo = name;
     this.#frame.tabIndex = 0;
-    this.#hideProbe();
   }
 
-  /** Draws the regions over the photo in their `looks`; `names` are the manifest's classes. */
-  showSegmentation(segmentation: Segmentation, names: readonly string[], looks: Looks): void {
+  #drawRegions(segmentation: Segmentation, looks: Looks): void {
     this.#segmentation = segmentation;
-    this.#names = names;
     this.#overlay.width = segmentation.width;
     this.#overlay.height = segmentation.height;
     this.#overlay.getContext('2d')?.putImageData(paint(segmentation, looks), 0, 0);
     this.#photo.setAttribute('aria-label', summarise(segmentation));
     this.#tags.replaceChildren(...this.#makeTags(segmentation, looks));
-    this.#box.dataset.state = 'segmented';
   }
 
   #makeTags(segmentation: Segmentation, looks: Looks): HTMLElement[] {
@@ -139,6 +153,13 @@ export class Stage {
     this.#readout.value = '';
   }
 }
+
+const WITHOUT_PICTURE: Readonly<Record<PhotoState, string>> = {
+  waiting: 'waits for its turn',
+  running: 'is being opened',
+  done: 'is segmented',
+  failed: 'could not be shown',
+};
 
 /** One sentence that stands for the picture: what is in it and how much of it that covers. */
 export function summarise({ classes }: Segmentation): string {

@@ -6,13 +6,15 @@ export class Status {
   readonly #text = element('status', HTMLElement);
   readonly #problem = element('problem', HTMLElement);
   readonly #retry = element('retry', HTMLButtonElement);
+  readonly #dismiss = element('dismiss', HTMLButtonElement);
   readonly #progress = element('progress', HTMLProgressElement);
   readonly #device = element('device', HTMLElement);
   readonly #note = element('device-note', HTMLElement);
 
-  /** `onRetry` runs when the visitor presses "Try again". */
-  constructor(onRetry: () => void) {
+  /** `onRetry` runs when the visitor presses "Try again", `onDismiss` when a problem was read. */
+  constructor(onRetry: () => void, onDismiss: () => void) {
     this.#retry.addEventListener('click', onRetry);
+    this.#dismiss.addEventListener('click', onDismiss);
   }
 
   /** Says that nothing is under way. */
@@ -36,17 +38,12 @@ export class Status {
     this.#progress.classList.remove('done');
   }
 
-  /** Says what went wrong; `retry` offers to try again. */
-  problem(text: string, retry: boolean): void {
-    this.idle('');
-    this.#problem.textContent = text;
-    this.#retry.hidden = !retry;
-  }
-
-  /** Takes the last problem away. */
-  clearProblem(): void {
-    this.#problem.textContent = '';
-    this.#retry.hidden = true;
+  /** Says what went wrong, or with an empty text that nothing did, and what can be done about it. */
+  problem(text: string, remedy: 'retry' | 'dismiss' | 'none'): void {
+    // An alert that is written again is read out again.
+    if (this.#problem.textContent !== text) this.#problem.textContent = text;
+    this.#retry.hidden = remedy !== 'retry';
+    this.#dismiss.hidden = remedy !== 'dismiss';
   }
 
   /** Names the device that computes, and why it is not the one hoped for. */

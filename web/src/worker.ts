@@ -1,36 +1,25 @@
 /**
  * The worker: owns the wasm engine and the GPU, so that the page stays responsive whatever they do.
- * It answers `open` and `ask` one after the other and skips those that a newer one has made stale.
+ * It does one job after the other; the page decides on their order.
  */
 import { ByteCount, chunks, request } from './bytes.ts';
 import { chooseDevice } from './device.ts';
 import init, { Engine } from './engine/dalnet_web.js';
 import engineUrl from './engine/dalnet_web_bg.wasm?url';
-import type { FromWorker, Options, Segmentation, Stage, ToWorker } from './messages.ts';
+import type { FromWorker, Job, Options, Segmentation, Stage, ToWorker } from './messages.ts';
 import { fetchModel } from './model.ts';
 import { openPicture } from './picture.ts';
 import { Sentence, textOf } from './sentence.ts';
 
 let engine: Promise<Engine | null> = Promise.resolve(null);
-let queue: Promise<void> = Promise.resolve();
-/** The photo and the request that the page still waits for. */
-let newest = { photo: 0, request: 0 };
+let jobs: Promise<void> = Promise.resolve();
+/** The photo that the engine remembers. */
+let remembered: number | null = null;
 let panic = '';
 
 self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
-  switch (data.type) {
-    case 'start':
-      engine = start(data);
-      break;
-    case 'open':
-      void open(data);
-      break;
-    case 'ask': {
-      const options: Options = { classes: data.classes };
-      enqueue(data.photo, (ready) => ready.ask(options));
-      break;
-    }
-  }
+  if (data.type === 'start') engine = start(data);
+  else jobs = jobs.then(() => segment(data));
 });
 
 // A panic inside an async wasm call never settles its promise. It does reach these events, and the panic hook has
@@ -105,42 +94,36 @@ async function loadModule(onBytes: (loaded: number) => void): Promise<void> {
   }
 }
 
-async function open({ photo, file, name }: Extract<ToWorker, { type: 'open' }>): Promise<void> {
+/** Decodes the photo, unless the engine remembers it, and answers when the engine is ready. */
+async function segment({ photo, file, name, classes }: Job): Promise<void> {
+  let stage: Stage = 'picture';
   try {
-    const picture = await openPicture(file, name);
-    const { rgba, width, height, bitmap, sourceWidth, sourceHeight } = picture;
-    if (photo < newest.photo) return;
-    post({ type: 'picture', photo, bitmap, sourceWidth, sourceHeight }, [bitmap]);
-    enqueue(photo, (ready) => ready.segment(rgba, width, height, {}));
+    const picture = photo === remembered ? null : await openPicture(file, name);
+    if (picture) {
+      const { bitmap, sourceWidth, sourceHeight } = picture;
+      post({ type: 'picture', photo, bitmap, sourceWidth, sourceHeight }, [bitmap]);
+    }
+    const ready = await engine;
+    if (!ready) return;
+    stage = 'run';
+    post({ type: 'running', photo });
+    const options: Options = classes ? { classes } : {};
+    const begin = performance.now();
+    const answer = picture ? ready.segment(picture.rgba, picture.width, picture.height, options) : ready.ask(options);
+    const segmentation = (await answer) as Segmentation;
+    const milliseconds = performance.now() - begin;
+    remembered = photo;
+    post({ type: 'segmentation', photo, milliseconds, segmentation }, [
+      segmentation.labels.buffer,
+      segmentation.confidence.buffer,
+    ]);
   } catch (error) {
-    fail('picture', photo, error);
+    fail(stage, photo, error);
   }
 }
 
-/** Runs `work` when the engine is ready and idle, unless something newer has come until then. */
-function enqueue(photo: number, work: (ready: Engine) => Promise<unknown>): void {
-  const request = newest.request + 1;
-  newest = { photo, request };
-  queue = queue.then(async () => {
-    const ready = await engine;
-    if (!ready || photo !== newest.photo || request !== newest.request) return;
-    try {
-      post({ type: 'running', photo });
-      const begin = performance.now();
-      const segmentation = (await work(ready)) as Segmentation;
-      const milliseconds = performance.now() - begin;
-      post({ type: 'segmentation', photo, milliseconds, segmentation }, [
-        segmentation.labels.buffer,
-        segmentation.confidence.buffer,
-      ]);
-    } catch (error) {
-      fail('run', photo, error);
-    }
-  });
-}
-
 function fail(stage: Stage, photo: number | null, error: unknown): void {
-  const explained = error instanceof Sentence || stage === 'run';
+  const explained = error instanceof Sentence || stage === 'run' || stage === 'picture';
   const message = explained ? textOf(error) : `The engine could not be started: ${textOf(error)}`;
   post({ type: 'failed', stage, photo, message });
 }

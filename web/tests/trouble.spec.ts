@@ -28,7 +28,7 @@ test('a panic, which leaves its promise pending, still ends the wait', async ({ 
   await prepareWorker(
     page,
     `addEventListener('message', ({ data }) => {
-      if (data.type !== 'open') return;
+      if (data.type !== 'segment') return;
       console.error('panicked at disco.rs:1:2:\\nno music\\n\\nStack:');
       Promise.reject(new Error('unreachable'));
     })`,

@@ -1,0 +1,80 @@
+import type { Segmentation } from './messages.ts';
+
+/** How far a photo has come. */
+export type PhotoState = 'waiting' | 'running' | 'done' | 'failed';
+
+/** A decoded photo as it is shown, and the size of its file. */
+export interface Shown {
+  readonly bitmap: ImageBitmap;
+  readonly sourceWidth: number;
+  readonly sourceHeight: number;
+}
+
+/** The newest answer about a photo, the time it took, and on which device. */
+export interface Answer {
+  readonly segmentation: Segmentation;
+  readonly milliseconds: number;
+  readonly device: string;
+}
+
+/** One photo of the queue with everything that the page knows of it. */
+export interface Photo {
+  readonly id: number;
+  readonly file: Blob;
+  readonly name: string;
+  state: PhotoState;
+  /** What went wrong, a sentence; empty otherwise. */
+  problem: string;
+  /** Whether trying again may help. */
+  mayRetry: boolean;
+  shown: Shown | null;
+  answer: Answer | null;
+  /** Labels in the legend, in its order: a class keeps its place and its look as long as the photo is there. */
+  rows: readonly number[];
+  /** Labels that the visitor chose; `null` leaves the choice to the model. */
+  chosen: readonly number[] | null;
+  /** Whether the choice is newer than the answer. */
+  stale: boolean;
+}
+
+/** A photo that nobody has looked at yet. */
+export function newPhoto(id: number, file: Blob, name: string): Photo {
+  return {
+    id,
+    file,
+    name,
+    state: 'waiting',
+    problem: '',
+    mayRetry: false,
+    shown: null,
+    answer: null,
+    rows: [],
+    chosen: null,
+    stale: false,
+  };
+}
+
+/** Takes an answer in. The first one decides the rows: what covers most stands first. */
+export function answered(photo: Photo, answer: Answer): void {
+  if (!photo.answer) {
+    const seen = answer.segmentation.classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+    photo.rows = seen.map(({ index }) => index);
+  }
+  photo.answer = answer;
+  photo.state = 'done';
+  photo.problem = '';
+}
+
+/** The labels that are switched on. */
+export function labelsOn(photo: Photo): readonly number[] {
+  return photo.chosen ?? photo.rows;
+}
+
+/** Switches a class of a photo on or off. */
+export function toggle(photo: Photo, label: number): void {
+  const on = new Set(labelsOn(photo));
+  if (!on.delete(label)) on.add(label);
+  if (!photo.rows.includes(label)) photo.rows = [...photo.rows, label];
+  photo.chosen = [...on].sort((a, b) => a - b);
+  photo.stale = true;
+}
