@@ -33,7 +33,7 @@ use crate::source::Source;
 use protocol::{Fuse, SEGMENTATION_SCALES};
 use scores::Scores;
 
-pub(crate) use protocol::Protocol;
+pub(crate) use protocol::{CAMS, Protocol};
 pub(crate) use report::Report;
 
 /// Options of `train-native eval`.
@@ -114,6 +114,7 @@ impl Options {
             segmentation_scales: self.segmentation_scales.clone(),
             fuse: self.fuse,
             crf: self.crf.then(DenseCrf::default),
+            boundaries: true,
             examples: if self.pictures_out.is_some() { self.examples } else { 0 },
             ..Protocol::default()
         }
@@ -167,8 +168,8 @@ pub(crate) fn score(
     let scored = samples.par_iter().enumerate().map(|(index, sample)| {
         let photo = sample.read_picture()?;
         let maps = maps::maps_of(network, spec, sample, &photo, protocol).with_context(|| sample.id.clone())?;
-        let example = examples.contains(&index).then(|| examples::example(sample, &photo, &maps, spec));
-        let mut scores = Scores::of(index, maps, &sample.labels, spec.classes.len(), &protocol.thresholds)?;
+        let example = examples.contains(&index).then(|| examples::example(sample, &photo, &maps, spec, protocol));
+        let mut scores = Scores::of(index, maps, &sample.labels, spec.classes.len(), protocol)?;
         scores.examples.extend(example.map(|example| (index, example)));
         progress(1 + done.fetch_add(1, Ordering::Relaxed));
         Ok(scores)
@@ -179,9 +180,7 @@ pub(crate) fn score(
 
 /// Writes the sheet of examples and the confusion matrix of each map.
 fn write_pictures(report: &Report, folder: &Path) -> Result<()> {
-    if let Some(sheet) = &report.figures.sheet {
-        write_atomically(&folder.join("sheet.png"), &draw::png(&sheet.draw())?)?;
-    }
+    report.write_sheet(folder)?;
     for (name, matrix) in &report.figures.matrices {
         let title = format!("{name}, {} pictures, mIoU {:.2} %", report.pictures, report.miou[name]);
         let picture = draw::confusion(matrix, &report.classes, &title);

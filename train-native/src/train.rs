@@ -30,7 +30,7 @@ use dalnet_assets::files::write_atomically;
 use dalnet_assets::{Checkpoint, Checkpoints, ModelSpec, tensors_of};
 use dalnet_data::{BatchSource, Loader};
 
-use crate::evaluate::{self, Protocol};
+use crate::evaluate;
 use crate::files::write_json;
 use best::Best;
 use options::{Options, Training};
@@ -84,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         start.iteration,
         options.iterations
     ));
+    let protocol = trainer.recipe().validation();
     let mut best = start.best;
     let mut loader = Loader::start(source, start.iteration as u64, 2)?;
     for iteration in start.iteration..options.iterations {
@@ -97,7 +98,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         // Before the checkpoint, which remembers the best score: a resumed run then goes on from the same one.
         if options.validates(done) {
             let model = trainer.model.valid();
-            let report = evaluate::score(&model, &start.spec, &validation, &Protocol::default(), |_| ())?;
+            let report = evaluate::score(&model, &start.spec, &validation, &protocol, |_| ())?;
+            report.write_sheet(&options.out)?;
             progress.validation(done, &report)?;
             best = best::better(best, Best::of(&report, done as u64));
         }

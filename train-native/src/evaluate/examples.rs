@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use dalnet::object_mask::ObjectLevels;
 use dalnet_assets::{Map, ModelSpec};
 use dalnet_data::Sample;
 use dalnet_metrics::{IGNORE, strongest};
 use image::RgbImage;
 
 use super::maps::Maps;
+use super::protocol::Protocol;
 use super::segmentation::{SEGMENTATION, SEGMENTATION_CRF};
 use crate::draw::{Cell, Name, Row, Sheet, heat, mask};
 use crate::palette;
@@ -21,15 +23,16 @@ pub(super) fn places(pictures: usize, count: usize) -> BTreeSet<usize> {
     (0..count).map(|example| example * pictures / count).collect()
 }
 
-/// A sheet of one row: the photo with its tags, the CAM that the model names, pseudo labels, prediction and truth.
-pub(super) fn example(sample: &Sample, photo: &RgbImage, maps: &Maps, spec: &ModelSpec) -> Sheet {
+/// A sheet of one row: the photo with its tags, the CAM that labels are made of, the object mask of the auxiliary CAM,
+/// pseudo labels, prediction and truth.
+pub(super) fn example(sample: &Sample, photo: &RgbImage, maps: &Maps, spec: &ModelSpec, protocol: &Protocol) -> Sheet {
     let pixels = maps.truth.len();
     let tags = sample.labels.iter().map(|tag| Name { text: spec.classes[*tag].clone(), colour: None }).collect();
-    let cam = if spec.input.map.cam() == Map::AuxiliaryCam { &maps.auxiliary_cam } else { &maps.cam };
+    let map = protocol.label_cam(spec).name();
+    let cam = &maps.cams[map];
     let labels = sample.labels.iter().map(|tag| (tag + 1) as u8).collect::<Vec<_>>();
-    let strongest = strongest(cam, &labels, pixels);
-    let values = strongest.iter().map(|(value, _)| *value).collect::<Vec<_>>();
-    let map = spec.input.map.cam().name();
+    let of_cam = strongest(cam, &labels, pixels);
+    let values = of_cam.iter().map(|(value, _)| *value).collect::<Vec<_>>();
     let masked = |labels: &[u8], open: Option<&str>| {
         Cell::new(&mask(labels, photo.dimensions().into()), names(labels, &spec.classes, open))
     };
@@ -37,6 +40,8 @@ pub(super) fn example(sample: &Sample, photo: &RgbImage, maps: &Maps, spec: &Mod
         ("photo and tags".to_owned(), Cell::new(photo, tags)),
         (map.to_owned(), Cell::new(&heat(photo, &values), Vec::new())),
     ];
+    let objects = objects(&maps.cams[Map::AuxiliaryCam.name()], &labels, pixels, protocol.object);
+    columns.push(("object mask".to_owned(), masked(&objects, Some("neither"))));
     if let Some(labels) = &maps.pseudo_labels {
         columns.push(("pseudo labels".to_owned(), masked(labels, Some("uncertain"))));
     }
@@ -47,13 +52,23 @@ pub(super) fn example(sample: &Sample, photo: &RgbImage, maps: &Maps, spec: &Mod
         Some((name, labels)) => (name.to_owned(), masked(labels, None)),
         None => {
             let threshold = spec.background_threshold;
-            let above = strongest.iter().map(|(value, label)| if *value > threshold { *label } else { 0 });
+            let above = of_cam.iter().map(|(value, label)| if *value > threshold { *label } else { 0 });
             (format!("{map} above {threshold:.2}"), masked(&above.collect::<Vec<_>>(), None))
         }
     });
     columns.push(("truth".to_owned(), masked(&maps.truth, None)));
     let (columns, cells) = columns.into_iter().unzip();
     Sheet { columns, rows: vec![Row { title: sample.id.clone(), cells }] }
+}
+
+/// The object mask of a CAM `[labels.len(), pixels]` of the present classes, pixel by pixel; [`IGNORE`] is neither.
+fn objects(cam: &[f32], labels: &[u8], pixels: usize, levels: ObjectLevels) -> Vec<u8> {
+    let objects = strongest(cam, labels, pixels).into_iter().map(|(value, label)| match value {
+        value if value > levels.foreground => label,
+        value if value <= levels.background => 0,
+        _ => IGNORE,
+    });
+    objects.collect()
 }
 
 /// The classes in `labels` by name and colour, without the background; [`IGNORE`] only where it has a name, `open`.
@@ -80,6 +95,14 @@ mod tests {
         assert_eq!(places(100, 4).into_iter().collect::<Vec<_>>(), [0, 25, 50, 75]);
         assert_eq!(places(3, 8).len(), 3);
         assert!(places(0, 8).is_empty() && places(5, 0).is_empty());
+    }
+
+    #[test]
+    fn objects_lie_above_one_level_and_background_below_another() {
+        let levels = ObjectLevels { foreground: 0.5, background: 0.25 };
+        let cam = [0.6, 0.5, 0.25, 0.1, 0.7, 0.1, 0.2, 0.9];
+        assert_eq!(objects(&cam, &[3, 7], 4, levels), [7, IGNORE, 0, 7]);
+        assert_eq!(objects(&[], &[], 2, levels), [0, 0]);
     }
 
     #[test]

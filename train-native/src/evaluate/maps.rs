@@ -1,5 +1,7 @@
 //! What the network says about one picture, at the size of its mask.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dalnet::DalNet;
@@ -12,7 +14,7 @@ use dalnet_assets::{Map, ModelSpec};
 use dalnet_data::Sample;
 use image::RgbImage;
 
-use super::protocol::Protocol;
+use super::protocol::{CAMS, Protocol};
 use super::segmentation::segmentations;
 use crate::network::{input_of, label_bytes};
 use crate::pseudo_label::refined_labels;
@@ -22,9 +24,8 @@ pub(super) struct Maps {
     pub(super) truth: Vec<u8>,
     /// `[height, width]` of the mask.
     pub(super) size: [usize; 2],
-    /// `[present classes, height, width]`, 0..1.
-    pub(super) cam: Vec<f32>,
-    pub(super) auxiliary_cam: Vec<f32>,
+    /// Those of [`CAMS`], each `[present classes, height, width]`, 0..1.
+    pub(super) cams: BTreeMap<&'static str, Vec<f32>>,
     /// `[C]`.
     pub(super) logits: Vec<f32>,
     /// Labels of the head by name; none without a head.
@@ -46,11 +47,10 @@ pub(super) fn maps_of(
     let truth = sample.read_mask(photo.dimensions().into(), spec.classes.len())?;
     let device = network.classifier.weight().val().device();
     let (images, size) = input_of(photo.clone(), spec, &device)?;
-    let Cams { cam, auxiliary_cam, logits } =
-        multi_scale_cam(network, images.clone(), &protocol.scales, protocol.affinity.as_ref());
+    let cams = multi_scale_cam(network, images.clone(), &protocol.scales, protocol.affinity.as_ref());
     let pseudo_labels = protocol.pseudo_labels.as_ref().map(|refined| {
-        let cam = if spec.input.map.cam() == Map::AuxiliaryCam { &auxiliary_cam } else { &cam };
-        refined_labels(refined, spec, images.clone(), cam.clone(), &sample.labels, size)
+        let cam = cam_of(&cams, protocol.label_cam(spec));
+        refined_labels(refined, spec, images.clone(), cam, &sample.labels, size)
     });
     let present = present_classes(&sample.labels, &device);
     let pixels = denormalise(images.clone(), spec.normalisation.mean, spec.normalisation.std);
@@ -59,18 +59,25 @@ pub(super) fn maps_of(
         let cam = if protocol.refine { Refinement::default().refine(pixels.clone(), cam) } else { cam };
         Ok(Resize::BILINEAR.apply(cam, size).into_data().try_to_vec::<f32>()?)
     };
-    let (cam, auxiliary_cam) = (at_mask_size(cam)?, at_mask_size(auxiliary_cam)?);
+    let named = CAMS.map(|map| Ok((map.name(), at_mask_size(cam_of(&cams, map))?)));
     let segmentations = segmentations(network, images.clone(), photo, &sample.labels, protocol)?;
     Ok(Maps {
         truth: truth.labels,
         size,
-        cam,
-        auxiliary_cam,
-        logits: logits.into_data().try_to_vec()?,
+        cams: named.into_iter().collect::<Result<_>>()?,
+        logits: cams.logits.into_data().try_to_vec()?,
         segmentations,
         pseudo_labels: pseudo_labels.transpose()?,
         nearest: nearest_texts(network, images)?,
     })
+}
+
+/// `[1, C, h, w]`, 0..1. Labels of the head are made of the auxiliary CAM.
+fn cam_of(cams: &Cams, map: Map) -> Tensor<4> {
+    match map {
+        Map::Cam => cams.cam.clone(),
+        Map::AuxiliaryCam | Map::Segmentation => cams.auxiliary_cam.clone(),
+    }
 }
 
 /// The label of the nearest class text of each patch, of picture and mirror image together at scale 1.

@@ -4,11 +4,18 @@ use clap::ValueEnum;
 use dalnet::affinity::Affinity;
 use dalnet::cam::SCALES;
 use dalnet::crf::DenseCrf;
+use dalnet::object_mask::ObjectLevels;
 use dalnet::pseudo_label::RefinedLabels;
-use dalnet_assets::ModelSpec;
+use dalnet_assets::{Map, ModelSpec};
 
 /// Scales at which the head segments, as ToCo's `tools/infer_seg_voc.py` and `infer_seg_coco_ddp.py` have them.
 pub(super) const SEGMENTATION_SCALES: [f64; 3] = [1.0, 1.25, 1.5];
+
+/// The maps that are swept over background thresholds.
+pub(crate) const CAMS: [Map; 2] = [Map::Cam, Map::AuxiliaryCam];
+
+/// Levels of the object mask: those of the contrastive alignment.
+pub(crate) const OBJECT_LEVELS: ObjectLevels = ObjectLevels { foreground: 0.5, background: 0.25 };
 
 /// What the head's logits at several scales become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,16 +48,22 @@ pub(crate) struct Protocol {
     pub(crate) refine: bool,
     /// Background thresholds of which the best is reported.
     pub(crate) thresholds: Vec<f32>,
-    /// Makes pseudo labels of the CAM, to be scored as well.
+    /// Makes pseudo labels of a CAM, to be scored as well.
     pub(crate) pseudo_labels: Option<RefinedLabels>,
+    /// Of which; `None` for the model's own.
+    pub(crate) label_cam: Option<Map>,
     /// Scales of the segmentation, each with its mirror image.
     pub(crate) segmentation_scales: Vec<f64>,
     /// What its logits become.
     pub(crate) fuse: Fuse,
     /// Scores the segmentation after this as well.
     pub(crate) crf: Option<DenseCrf>,
+    /// Measures Boundary IoU: that of CAMs takes as long as the network's pass.
+    pub(crate) boundaries: bool,
     /// Pictures that are shown on the sheet, evenly spaced.
     pub(crate) examples: usize,
+    /// Levels of the object mask on the sheet.
+    pub(crate) object: ObjectLevels,
 }
 
 /// What training can wait for: CAMs at all scales, the segmentation at one.
@@ -63,15 +76,23 @@ impl Default for Protocol {
             refine: false,
             thresholds: (2..=18).map(|step| step as f32 / 20.0).collect(),
             pseudo_labels: None,
+            label_cam: None,
             segmentation_scales: vec![1.0],
             fuse: Fuse::Max,
             crf: None,
+            boundaries: false,
             examples: 0,
+            object: OBJECT_LEVELS,
         }
     }
 }
 
 impl Protocol {
+    /// The CAM that pseudo labels are made of.
+    pub(super) fn label_cam(&self, spec: &ModelSpec) -> Map {
+        self.label_cam.unwrap_or(spec.input.map.cam())
+    }
+
     /// In words.
     pub(super) fn describe(&self, spec: &ModelSpec) -> String {
         let affinity = self.affinity.as_ref().map_or(String::new(), |affinity| {
@@ -80,7 +101,7 @@ impl Protocol {
         let pseudo_labels = self.pseudo_labels.as_ref().map_or(String::new(), |labels| {
             format!(
                 "; pseudo labels of the {} at levels {} and {}",
-                spec.input.map.cam().name(),
+                self.label_cam(spec).name(),
                 labels.high,
                 labels.low
             )

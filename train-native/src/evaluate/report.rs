@@ -1,8 +1,10 @@
 //! The scores of a model on a split, and how they are shown.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Result;
+use dalnet_assets::files::write_atomically;
 use dalnet_assets::{Map, ModelSpec};
 use dalnet_data::Sample;
 use dalnet_metrics::{ConfusionMatrix, mean_average_precision};
@@ -11,7 +13,7 @@ use serde::Serialize;
 use super::protocol::Protocol;
 use super::scores::{LabelScores, Scores};
 use super::segmentation::{SEGMENTATION, SEGMENTATION_WITH_TAGS};
-use crate::draw::Sheet;
+use crate::draw::{self, Sheet};
 
 /// Pseudo labels where they say something.
 const PSEUDO_LABEL: &str = "pseudo_label";
@@ -28,7 +30,9 @@ pub(crate) struct Report {
     pub(crate) miou: BTreeMap<&'static str, f64>,
     pub(crate) iou: BTreeMap<&'static str, Vec<Option<f64>>>,
     /// Boundary IoU, within 2 % of the picture's diagonal.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) boundary_miou: BTreeMap<&'static str, f64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) boundary_iou: BTreeMap<&'static str, Vec<Option<f64>>>,
     /// The background threshold each CAM was scored at: the best of the grid.
     pub(crate) background_threshold: BTreeMap<&'static str, f32>,
@@ -77,10 +81,10 @@ impl Report {
             object_patches: scores.nearest.patches(),
             figures: Figures { sheet: Sheet::joined(scores.examples.into_values()), matrices: BTreeMap::new() },
         };
-        for (name, cam) in [(Map::Cam.name(), &scores.cam), (Map::AuxiliaryCam.name(), &scores.auxiliary_cam)] {
+        for (name, cam) in &scores.cams {
             if let Some((threshold, best)) = cam.best() {
                 report.add_labels(name, &best);
-                report.background_threshold.insert(name, threshold);
+                report.background_threshold.insert(*name, threshold);
             }
         }
         scores.labels.iter().for_each(|(name, labels)| report.add_labels(name, labels));
@@ -112,8 +116,18 @@ impl Report {
             return;
         }
         insert(&mut self.miou, &mut self.iou, name, scores.matrix.iou());
-        insert(&mut self.boundary_miou, &mut self.boundary_iou, name, scores.boundary.iou());
+        if let Some(boundary) = &scores.boundary {
+            insert(&mut self.boundary_miou, &mut self.boundary_iou, name, boundary.iou());
+        }
         self.figures.matrices.insert(name, scores.matrix.clone());
+    }
+
+    /// Writes the sheet of examples, if there are any, to `sheet.png` in a folder.
+    pub(crate) fn write_sheet(&self, folder: &Path) -> Result<()> {
+        match &self.figures.sheet {
+            Some(sheet) => Ok(write_atomically(&folder.join("sheet.png"), &draw::png(&sheet.draw())?)?),
+            None => Ok(()),
+        }
     }
 
     /// One line.
@@ -126,8 +140,8 @@ impl Report {
         let mut text = format!(
             "{} pictures: CAM mIoU {}, auxiliary CAM {}, classification mAP {:.1}, F1 {:.1} (threshold {:.2})",
             self.pictures,
-            map("cam"),
-            map("auxiliary_cam"),
+            map(Map::Cam.name()),
+            map(Map::AuxiliaryCam.name()),
             self.classification_map.unwrap_or(f64::NAN),
             self.classification_f1,
             self.class_threshold
@@ -160,7 +174,9 @@ impl Report {
             lines.push(line(class, &|map| self.iou[map][index]));
         }
         lines.push(line("mean", &|map| self.miou.get(map).copied()));
-        lines.push(line("boundaries", &|map| self.boundary_miou.get(map).copied()));
+        if !self.boundary_miou.is_empty() {
+            lines.push(line("boundaries", &|map| self.boundary_miou.get(map).copied()));
+        }
         lines.join("\n")
     }
 }

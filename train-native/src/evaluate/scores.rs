@@ -6,14 +6,15 @@ use anyhow::Result;
 use dalnet_metrics::{BoundaryIou, ConfusionMatrix, NearestText, Outlined, ThresholdSweep, UncertainLabels, strongest};
 
 use super::maps::Maps;
+use super::protocol::Protocol;
 use crate::draw::Sheet;
 
 /// The counts of some pictures.
 #[derive(Debug)]
 pub(super) struct Scores {
-    pub(super) cam: CamScores,
-    pub(super) auxiliary_cam: CamScores,
     /// By the name of the map.
+    pub(super) cams: BTreeMap<&'static str, CamScores>,
+    /// Likewise.
     pub(super) labels: BTreeMap<&'static str, LabelScores>,
     pub(super) pseudo_labels: Option<UncertainLabels>,
     pub(super) nearest: NearestText,
@@ -27,7 +28,7 @@ pub(super) struct Scores {
 #[derive(Debug)]
 pub(super) struct CamScores {
     sweep: ThresholdSweep,
-    /// One for each threshold.
+    /// One for each threshold; none where they are not measured.
     boundaries: Vec<BoundaryIou>,
 }
 
@@ -35,22 +36,23 @@ pub(super) struct CamScores {
 #[derive(Debug)]
 pub(super) struct LabelScores {
     pub(super) matrix: ConfusionMatrix,
-    pub(super) boundary: BoundaryIou,
+    pub(super) boundary: Option<BoundaryIou>,
 }
 
 impl Scores {
     /// Of the picture at `index` of the list, which shows the classes `tags` of `classes`.
-    pub(super) fn of(index: usize, maps: Maps, tags: &[usize], classes: usize, thresholds: &[f32]) -> Result<Self> {
-        let truth = Outlined::new(&maps.truth, maps.size)?;
-        let cam = |values: &[f32]| CamScores::of(&maps.truth, &truth, maps.size, values, tags, classes, thresholds);
-        let (cam, auxiliary_cam) = (cam(&maps.cam)?, cam(&maps.auxiliary_cam)?);
+    pub(super) fn of(index: usize, maps: Maps, tags: &[usize], classes: usize, protocol: &Protocol) -> Result<Self> {
+        let truth = protocol.boundaries.then(|| Outlined::new(&maps.truth, maps.size)).transpose()?;
+        let cam = |values: &[f32]| {
+            CamScores::of(&maps.truth, truth.as_ref(), maps.size, values, tags, classes, &protocol.thresholds)
+        };
+        let cams = maps.cams.iter().map(|(name, values)| Ok((*name, cam(values)?))).collect::<Result<_>>()?;
         let mut labels = BTreeMap::new();
         for (name, predicted) in &maps.segmentations {
-            let mut scores =
-                LabelScores { matrix: ConfusionMatrix::new(classes + 1)?, boundary: BoundaryIou::new(classes + 1)? };
-            scores.matrix.add(&maps.truth, predicted)?;
-            scores.boundary.add(&truth, &Outlined::new(predicted, maps.size)?)?;
-            labels.insert(*name, scores);
+            let mut matrix = ConfusionMatrix::new(classes + 1)?;
+            matrix.add(&maps.truth, predicted)?;
+            let boundary = truth.as_ref().map(|truth| boundary_of(truth, predicted, maps.size, classes)).transpose()?;
+            labels.insert(*name, LabelScores { matrix, boundary });
         }
         let mut pseudo_labels = None;
         if let Some(predicted) = &maps.pseudo_labels {
@@ -61,8 +63,7 @@ impl Scores {
             nearest.add(&maps.truth, maps.size, texts, *grid)?;
         }
         Ok(Self {
-            cam,
-            auxiliary_cam,
+            cams,
             labels,
             pseudo_labels,
             nearest,
@@ -73,11 +74,14 @@ impl Scores {
 
     /// The counts of both, which must be of one protocol.
     pub(super) fn merged(mut self, other: Self) -> Result<Self> {
-        self.cam.merge(&other.cam)?;
-        self.auxiliary_cam.merge(&other.auxiliary_cam)?;
+        for (scores, more) in self.cams.values_mut().zip(other.cams.values()) {
+            scores.merge(more)?;
+        }
         for (scores, more) in self.labels.values_mut().zip(other.labels.values()) {
             scores.matrix.merge(&more.matrix)?;
-            scores.boundary.merge(&more.boundary)?;
+            if let (Some(boundary), Some(more)) = (&mut scores.boundary, &more.boundary) {
+                boundary.merge(more)?;
+            }
         }
         if let (Some(scores), Some(more)) = (&mut self.pseudo_labels, &other.pseudo_labels) {
             scores.merge(more)?;
@@ -92,7 +96,7 @@ impl Scores {
 impl CamScores {
     fn of(
         truth: &[u8],
-        outlined: &Outlined,
+        outlined: Option<&Outlined>,
         size: [usize; 2],
         values: &[f32],
         tags: &[usize],
@@ -101,13 +105,12 @@ impl CamScores {
     ) -> Result<Self> {
         let mut sweep = ThresholdSweep::new(classes + 1, thresholds)?;
         sweep.add(truth, values, tags)?;
+        let Some(outlined) = outlined else { return Ok(Self { sweep, boundaries: Vec::new() }) };
         let labels = tags.iter().map(|tag| (tag + 1) as u8).collect::<Vec<_>>();
         let strongest = strongest(values, &labels, truth.len());
         let boundaries = thresholds.iter().map(|threshold| {
             let above = strongest.iter().map(|(value, label)| if value > threshold { *label } else { 0 });
-            let mut boundary = BoundaryIou::new(classes + 1)?;
-            boundary.add(outlined, &Outlined::new(&above.collect::<Vec<_>>(), size)?)?;
-            anyhow::Ok(boundary)
+            boundary_of(outlined, &above.collect::<Vec<_>>(), size, classes)
         });
         let boundaries = boundaries.collect::<Result<Vec<_>>>()?;
         Ok(Self { sweep, boundaries })
@@ -125,6 +128,13 @@ impl CamScores {
     pub(super) fn best(&self) -> Option<(f32, LabelScores)> {
         let (threshold, matrix, _) = self.sweep.best()?;
         let place = self.sweep.thresholds().iter().position(|other| *other == threshold)?;
-        Some((threshold, LabelScores { matrix, boundary: self.boundaries[place].clone() }))
+        Some((threshold, LabelScores { matrix, boundary: self.boundaries.get(place).cloned() }))
     }
+}
+
+/// Boundary IoU of one picture, `[height, width]` in `size`.
+fn boundary_of(truth: &Outlined, predicted: &[u8], size: [usize; 2], classes: usize) -> Result<BoundaryIou> {
+    let mut boundary = BoundaryIou::new(classes + 1)?;
+    boundary.add(truth, &Outlined::new(predicted, size)?)?;
+    Ok(boundary)
 }

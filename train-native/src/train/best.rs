@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use dalnet_assets::Checkpoints;
+use dalnet_assets::{Checkpoints, Map};
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::Report;
+use crate::evaluate::{CAMS, Report};
 use crate::files::write_json;
 use crate::model::BEST;
 
@@ -26,9 +26,10 @@ impl Best {
     /// has not trained yet scores low, so the first checkpoint after its start takes over.
     pub(super) fn of(report: &Report, iteration: u64) -> Option<Self> {
         let score = |map: &str| report.miou.get(map).map(|miou| (map.to_owned(), *miou));
-        let cams =
-            ["cam", "auxiliary_cam"].into_iter().filter_map(score).max_by(|one, other| one.1.total_cmp(&other.1));
-        score("segmentation").or(cams).map(|(map, miou)| Self { iteration, map, miou })
+        let cams = CAMS.into_iter().filter_map(|map| score(map.name()));
+        score(Map::Segmentation.name())
+            .or(cams.max_by(|one, other| one.1.total_cmp(&other.1)))
+            .map(|(map, miou)| Self { iteration, map, miou })
     }
 
     /// Names it in the run's folder.

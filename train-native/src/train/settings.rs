@@ -79,7 +79,7 @@ pub(crate) struct Settings {
     /// Text embeddings of the classes, made by train-native embed [default: those of VOC's and COCO's classes]
     #[arg(long)]
     pub(super) text: Option<PathBuf>,
-    /// Folder of the run: checkpoints, metrics.jsonl, curves.svg, config.toml, recipe.json, best.json
+    /// Folder of the run: checkpoints, metrics.jsonl, curves.svg, sheet.png, config.toml, recipe.json, best.json
     #[arg(long)]
     pub(super) out: Option<PathBuf>,
     /// Side of the square crop in pixels, a multiple of the encoder's patch

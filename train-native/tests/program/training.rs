@@ -105,6 +105,13 @@ fn curves_are_drawn() {
 }
 
 #[test]
+fn examples_are_drawn() {
+    let sheet = image::open(shared().join("run/sheet.png")).unwrap().into_rgb8();
+    let colours = sheet.pixels().collect::<std::collections::HashSet<_>>();
+    assert!(sheet.width() > 400 && colours.len() > 100, "{:?}, {} colours", sheet.dimensions(), colours.len());
+}
+
+#[test]
 fn stops_at_a_loss_that_is_no_number() {
     let tree = Tree::new();
     let options = [("--learning-rate", "1e30"), ("--checkpoint-every", "1"), ("--validate-every", "0")];
