@@ -1,12 +1,11 @@
 /** The page: connects what the visitor does with the engine's worker and with what is shown. */
-import { element } from './dom.ts';
 import { Filmstrip } from './filmstrip.ts';
 import { type Incoming, takePhotos } from './intake.ts';
 import { Legend } from './legend.ts';
 import type { DevicePreference } from './messages.ts';
 import { fetchPhoto } from './photo-address.ts';
 import { CAPACITY } from './queue.ts';
-import { saveMask, saveOverlay } from './save.ts';
+import { SavePanel } from './save-panel.ts';
 import { textOf } from './sentence.ts';
 import { Session } from './session.ts';
 import { Stage, summarise } from './stage.ts';
@@ -21,7 +20,6 @@ import './style/strip.css';
 /** A sentence that concerns no photo and stands until the visitor does something else. */
 let notice = '';
 const stage = new Stage();
-const saveButtons = element('save', HTMLFieldSetElement);
 const session = new Session(preference(), new URL('model/manifest.json', document.baseURI).href, {
   phase: speak,
   device: (label, note) => status.device(label, note),
@@ -32,7 +30,10 @@ const session = new Session(preference(), new URL('model/manifest.json', documen
   photo(photo) {
     strip.update(session.queue);
     if (photo === session.queue.shown) drawShown();
-    else speak();
+    else {
+      drawSavePanel();
+      speak();
+    }
   },
   notice: tell,
 });
@@ -57,9 +58,13 @@ const strip = new Filmstrip({
   clear: () => session.clear(),
 });
 
+const savePanel = new SavePanel({
+  view: () => stage.view,
+  done: (sentence) => status.idle(sentence),
+  problem: tell,
+});
+
 takePhotos(add, tell);
-onClick('save-mask', () => saveMask(stage, session.queue.shown?.name ?? ''));
-onClick('save-overlay', () => saveOverlay(stage, session.queue.shown?.name ?? ''));
 session.start();
 void openAddress();
 
@@ -89,8 +94,12 @@ function drawShown(): void {
   const { shown } = session.queue;
   stage.draw(shown, session.classes);
   legend.draw(shown, session.classes);
-  saveButtons.disabled = !shown?.answer;
+  drawSavePanel();
   speak();
+}
+
+function drawSavePanel(): void {
+  savePanel.draw(session.queue.shown, session.queue.photos, session.classes);
 }
 
 /** Says what the page is doing, and what is wrong with the shown photo or the engine. */
@@ -128,14 +137,4 @@ function preference(): DevicePreference {
 
 function seconds(milliseconds: number): string {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
-}
-
-function onClick(id: string, work: () => void | Promise<void>): void {
-  element(id, HTMLButtonElement).addEventListener('click', async () => {
-    try {
-      await work();
-    } catch (error) {
-      tell(`That did not work: ${textOf(error)}.`);
-    }
-  });
 }

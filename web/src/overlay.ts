@@ -1,11 +1,5 @@
+import type { LabelMap } from './label-map.ts';
 import { isStrong, type Looks } from './palette.ts';
-
-/** A map of labels: row by row, 0 background. */
-export interface LabelMap {
-  readonly width: number;
-  readonly height: number;
-  readonly labels: Uint8Array;
-}
 
 const FILL_STRONG = 215;
 const FILL_WEAK = 105;

@@ -37,6 +37,14 @@ export interface Photo {
   stale: boolean;
 }
 
+/** A photo with an answer. */
+export type Segmented = Photo & { readonly shown: Shown; readonly answer: Answer };
+
+/** Whether the photo has an answer. */
+export function isSegmented(photo: Photo | null): photo is Segmented {
+  return photo !== null && photo.shown !== null && photo.answer !== null;
+}
+
 /** A photo that nobody has looked at yet. */
 export function newPhoto(id: number, file: Blob, name: string): Photo {
   return {

@@ -1,4 +1,4 @@
-import type { LabelMap } from './overlay.ts';
+import type { LabelMap } from './label-map.ts';
 
 /**
  * Writes a label map as a palette PNG: the stored value of a pixel is its label, shown in the colours of the PASCAL

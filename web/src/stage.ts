@@ -3,6 +3,7 @@ import type { Segmentation } from './messages.ts';
 import { anchors, paint } from './overlay.ts';
 import { css, type Looks, looksOf, percent, readable } from './palette.ts';
 import type { Photo, PhotoState } from './photo.ts';
+import type { View } from './render.ts';
 
 /** Regions too small for their name to stand on carry none: the legend has it. */
 const SMALLEST_TAG = 0.05;
@@ -37,24 +38,9 @@ export class Stage {
     this.#applyOpacity();
   }
 
-  /** Strength of the overlay, 0 to 1. */
-  get opacity(): number {
-    return Number(this.#opacity.value) / 100;
-  }
-
-  /** The photo's canvas, for saving. */
-  get photo(): HTMLCanvasElement {
-    return this.#photo;
-  }
-
-  /** The overlay's canvas at full strength, for saving. */
-  get overlay(): HTMLCanvasElement {
-    return this.#overlay;
-  }
-
-  /** The answer that is shown, if there is one. */
-  get segmentation(): Segmentation | null {
-    return this.#segmentation;
+  /** How the regions are shown. */
+  get view(): View {
+    return { opacity: Number(this.#opacity.value) / 100 };
   }
 
   /** Shows a photo as far as it is known, or the invitation to choose one; `names` are the model's classes. */
@@ -116,7 +102,7 @@ export class Stage {
   }
 
   #applyOpacity(): void {
-    this.#overlay.style.opacity = String(this.opacity);
+    this.#overlay.style.opacity = String(this.view.opacity);
     element('opacity-value', HTMLOutputElement).value = `${this.#opacity.value} %`;
   }
 
