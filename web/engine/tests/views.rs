@@ -90,7 +90,7 @@ fn assert_similarity(actual: &JsValue) {
     let views = SafeTensors::deserialize(VIEWS).unwrap();
     let expected = views.tensor("similarity").unwrap();
     let values = get(actual, "values").dyn_into::<Float32Array>().unwrap().to_vec();
-    let names = js_sys::Array::from(&get(actual, "names")).iter().map(|name| name.as_string().unwrap());
+    let names = js_sys::Array::from(&get(actual, "names")).into_iter().map(|name| name.as_string().unwrap());
     let names = names.collect::<Vec<_>>();
     assert_eq!(names, ["aeroplane", "bicycle", "bird", "background"]);
     assert_eq!(expected.shape(), [names.len(), number(actual, "rows"), number(actual, "columns")]);
