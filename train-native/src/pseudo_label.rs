@@ -170,7 +170,7 @@ impl Labeller {
 
     /// Refined pseudo labels `[size]` of the picture `images` `[1, 3, H, W]` that shows the classes `tags`.
     fn label(&self, images: Tensor<4>, tags: &[usize], size: [usize; 2]) -> Result<Vec<u8>> {
-        let Maps { maps, .. } = Maps::of(&self.network, images.clone(), &self.spec.input)?;
+        let maps = Maps::of(&self.network, images.clone(), &self.spec.input).get(self.spec.input.map)?;
         refined_labels(&self.refined, &self.spec, images, maps, tags, size)
     }
 }

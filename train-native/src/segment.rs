@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let model = open_model(&options.model)?;
     let segmenter = Segmenter::load(model, device).with_context(|| options.model.display().to_string())?;
     eprintln!("segmenting {} pictures on {device_name}", pictures.len());
-    let question = Question { background_threshold: options.background_threshold, classes: None };
+    let question = Question { background_threshold: options.background_threshold, ..Question::default() };
     let batch = Batch::new(pictures.len())?;
     for picture in &pictures {
         if let Some(found) = batch.done(segment(&segmenter, picture, &question, &options.out)) {

@@ -7,6 +7,9 @@ declare module '*/dalnet_web.js' {
     static load(manifest: string, weights: Uint8Array, device: string): Promise<Engine>;
     segment(rgba: Uint8Array, width: number, height: number, options: unknown): Promise<unknown>;
     ask(options: unknown): Promise<unknown>;
+    heat(label: number, map: unknown): unknown;
+    similarity(): unknown;
+    readonly maps: string[];
     readonly device: string;
     free(): void;
   }

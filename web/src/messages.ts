@@ -37,12 +37,36 @@ export interface Segmentation {
   readonly timings: Readonly<Record<string, number>>;
 }
 
+/** A map of the network that can label the pixels; the engine's `maps` lists those that its model has. */
+export type MapName = 'cam' | 'auxiliary_cam' | 'segmentation';
+
+/** How strongly one class is seen at every pixel of the picture, by one map: the engine's `heat`. */
+export interface Heat {
+  readonly width: number;
+  readonly height: number;
+  /** Row by row, 0 to 255. */
+  readonly values: Uint8Array;
+}
+
+/** How near every patch of the picture is to every text: the engine's `similarity`. */
+export interface Similarity {
+  /** Of the grid of patches. */
+  readonly rows: number;
+  readonly columns: number;
+  /** What the texts name: the model's classes, then the background. */
+  readonly names: readonly string[];
+  /** Cosines, -1 to 1: `rows * columns` values for each name, row by row. */
+  readonly values: Float32Array;
+}
+
 /** What the engine may be asked: the optional fields keep the model's own settings. */
 export interface Options {
   /** Labels (1..) to choose from; without it, the classes that the model predicts. */
   readonly classes?: readonly number[];
   /** Score below which a pixel is background, 0 to 1; without it, the manifest's threshold. */
   readonly background_threshold?: number;
+  /** The map that labels the pixels; without it, the model's own. */
+  readonly map?: MapName;
 }
 
 /** A photo to segment. The same photo again is answered from what the engine remembers of it. */

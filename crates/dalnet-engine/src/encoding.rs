@@ -2,88 +2,86 @@
 
 use std::time::Duration;
 
-use dalnet_assets::ModelSpec;
+use dalnet_assets::{Map, ModelSpec};
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
+use crate::answer::{ClassShare, Heat, Segmentation, Similarity};
 use crate::error::EngineError;
+use crate::maps::find;
+use crate::sampling::{interpolate, taps};
 
 #[cfg(test)]
 mod tests;
 
-/// What to ask; the default is the classes the network predicts at the model's own threshold.
+/// Above this value of its map the head prefers a class to the background.
+const HEAD_THRESHOLD: f32 = 0.5;
+
+/// What to ask; the default is the classes the network predicts, by the model's own map and threshold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Labels (1 and up) of the classes that may appear; `None` for the predicted ones.
     pub classes: Option<Vec<usize>>,
-    /// At or below this value of the map (0..1) a pixel is background; `None` for the model's own.
+    /// At or below this value of the map (0..1) a pixel is background; `None` for the model's own, or for one half where
+    /// the head's segmentation is asked of a model whose own map is another.
     pub background_threshold: Option<f32>,
+    /// The map that labels the pixels; `None` for the model's own.
+    pub map: Option<Map>,
 }
 
-/// A label for every pixel of a picture.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Segmentation {
-    /// In pixels.
-    pub width: usize,
-    /// In pixels.
-    pub height: usize,
-    /// `[height, width]`: 0 background, else 1 + the class's place in the model's list.
-    pub labels: Vec<u8>,
-    /// `[height, width]`, 0..=255: the map of the label, or what is missing to the strongest class for background.
-    pub confidence: Vec<u8>,
-    /// The classes that were asked for, most probable first.
-    pub classes: Vec<ClassShare>,
-    /// What took how long.
-    pub timings: Vec<(&'static str, Duration)>,
-}
-
-/// One class of a segmentation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClassShare {
-    /// Its label, from 1.
-    pub index: usize,
-    /// Its name.
-    pub name: String,
-    /// Probability that the picture shows it, 0..1.
-    pub score: f32,
-    /// Share of the picture's pixels, 0..1.
-    pub share: f32,
-}
-
-/// Maps and class probabilities of one picture, on the host.
+/// Everything the network says of one picture, on the host.
 #[derive(Debug, Clone)]
 pub struct Encoding {
     names: Vec<String>,
     background_threshold: f32,
     class_threshold: f32,
+    /// The model's own.
+    map: Map,
     /// `[height, width]` of the picture.
     size: [usize; 2],
-    /// `[height, width]` of the maps.
-    map_size: [usize; 2],
-    /// `[C, height, width]`, 0..1.
-    maps: Vec<f32>,
+    maps: MapValues,
     scores: Vec<f32>,
+    similarity: Option<Similarity>,
     timings: Vec<(&'static str, Duration)>,
 }
 
+/// Maps of all kinds of one picture.
+#[derive(Debug, Clone)]
+pub(crate) struct MapValues {
+    /// `[height, width]`.
+    pub(crate) size: [usize; 2],
+    /// `[C, height, width]` each, 0..1.
+    pub(crate) values: Vec<(Map, Vec<f32>)>,
+}
+
+impl MapValues {
+    /// The map `[height, width]` of a class, counted from 0.
+    fn of(&self, map: Map, class: usize) -> Result<&[f32], EngineError> {
+        let pixels = self.size[0] * self.size[1];
+        Ok(&find(&self.values, map)?[class * pixels..][..pixels])
+    }
+}
+
 impl Encoding {
+    /// Of a picture of `size` `[height, width]` and logits `[C]`.
     pub(crate) fn new(
         spec: &ModelSpec,
         size: [usize; 2],
-        map_size: [usize; 2],
-        maps: Vec<f32>,
+        maps: MapValues,
         logits: &[f32],
+        similarity: Option<Similarity>,
         timings: Vec<(&'static str, Duration)>,
     ) -> Self {
         Self {
             names: spec.classes.clone(),
             background_threshold: spec.background_threshold,
             class_threshold: spec.class_threshold,
+            map: spec.input.map,
             size,
-            map_size,
             maps,
             scores: logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
+            similarity,
             timings,
         }
     }
@@ -91,24 +89,22 @@ impl Encoding {
     /// Labels the picture. Where two classes are equally strong, the one of the smaller label wins.
     ///
     /// # Errors
-    /// A class that the model does not have, a threshold outside 0..1.
+    /// A class or a map that the model does not have, a threshold outside 0..1.
     pub fn ask(&self, options: &Options) -> Result<Segmentation, EngineError> {
         let start = Instant::now();
-        let threshold = options.background_threshold.unwrap_or(self.background_threshold);
+        let map = options.map.unwrap_or(self.map);
+        let threshold = options.background_threshold.unwrap_or_else(|| self.threshold(map));
         if !(0.0..=1.0).contains(&threshold) {
             return Err(EngineError::Threshold(threshold));
         }
+        find(&self.maps.values, map)?;
         let asked = self.asked(options)?;
         let [height, width] = self.size;
         let mut strongest = vec![threshold; height * width];
         let mut runner_up = vec![0.0_f32; height * width];
         let mut labels = vec![0_u8; height * width];
-        let mut row = vec![0.0_f32; width];
-        let (rows, columns) = (taps(self.map_size[0], height), taps(self.map_size[1], width));
         for class in &asked {
-            let map = &self.maps[class * self.map_size[0] * self.map_size[1]..][..self.map_size[0] * self.map_size[1]];
-            for (y, tap) in rows.iter().enumerate() {
-                interpolate(map, self.map_size[1], *tap, &columns, &mut row);
+            self.each_row(map, *class, |y, row| {
                 for (x, value) in row.iter().enumerate() {
                     let pixel = y * width + x;
                     runner_up[pixel] = runner_up[pixel].max(*value);
@@ -118,12 +114,13 @@ impl Encoding {
                         labels[pixel] = (class + 1) as u8;
                     }
                 }
-            }
+            })?;
         }
-        let confidence = labels.iter().zip(&strongest).zip(&runner_up).map(|((label, strongest), runner_up)| {
-            let value = if *label == 0 { 1.0 - runner_up } else { *strongest };
-            (value.clamp(0.0, 1.0) * 255.0).round() as u8
-        });
+        let confidence = labels
+            .iter()
+            .zip(&strongest)
+            .zip(&runner_up)
+            .map(|((label, strongest), runner_up)| byte(if *label == 0 { 1.0 - runner_up } else { *strongest }));
         let confidence = confidence.collect();
         let classes = self.shares(&asked, &labels);
         let mut timings = self.timings.clone();
@@ -131,18 +128,58 @@ impl Encoding {
         Ok(Segmentation { width, height, labels, confidence, classes, timings })
     }
 
+    /// One class's map at the picture's size; `label` from 1, `map` the model's own if `None`.
+    ///
+    /// # Errors
+    /// A class or a map that the model does not have.
+    pub fn heat(&self, label: usize, map: Option<Map>) -> Result<Heat, EngineError> {
+        let class = self.class(label)?;
+        let [height, width] = self.size;
+        let mut values = Vec::with_capacity(height * width);
+        self.each_row(map.unwrap_or(self.map), class, |_, row| values.extend(row.iter().map(|value| byte(*value))))?;
+        Ok(Heat { width, height, values })
+    }
+
+    /// How near every patch is to the text of every class and of the background; `None` for a model without alignment.
+    pub fn similarity(&self) -> Option<&Similarity> {
+        self.similarity.as_ref()
+    }
+
+    /// The background threshold of a map unless another one is asked for.
+    fn threshold(&self, map: Map) -> f32 {
+        if map == Map::Segmentation && self.map != map { HEAD_THRESHOLD } else { self.background_threshold }
+    }
+
+    /// Calls `use_row` with the number and the values of each row of a class's map at the picture's size.
+    fn each_row(&self, map: Map, class: usize, mut use_row: impl FnMut(usize, &[f32])) -> Result<(), EngineError> {
+        let (values, [height, width]) = (self.maps.of(map, class)?, self.maps.size);
+        let columns = taps(width, self.size[1]);
+        let mut row = vec![0.0; self.size[1]];
+        for (y, tap) in taps(height, self.size[0]).into_iter().enumerate() {
+            interpolate(values, width, tap, &columns, &mut row);
+            use_row(y, &row);
+        }
+        Ok(())
+    }
+
     /// Indices from 0 of the classes that may appear, ascending.
     fn asked(&self, options: &Options) -> Result<Vec<usize>, EngineError> {
         let Some(labels) = &options.classes else {
             return Ok((0..self.names.len()).filter(|class| self.scores[*class] >= self.class_threshold).collect());
         };
-        if let Some(class) = labels.iter().find(|label| !(1..=self.names.len()).contains(*label)) {
-            return Err(EngineError::UnknownClass { class: *class, last: self.names.len() });
-        }
-        let mut classes = labels.iter().map(|label| label - 1).collect::<Vec<_>>();
+        let mut classes = labels.iter().map(|label| self.class(*label)).collect::<Result<Vec<_>, _>>()?;
         classes.sort_unstable();
         classes.dedup();
         Ok(classes)
+    }
+
+    /// The place of a label's class in the model's list.
+    fn class(&self, label: usize) -> Result<usize, EngineError> {
+        if (1..=self.names.len()).contains(&label) {
+            Ok(label - 1)
+        } else {
+            Err(EngineError::UnknownClass { class: label, last: self.names.len() })
+        }
     }
 
     fn shares(&self, asked: &[usize], labels: &[u8]) -> Vec<ClassShare> {
@@ -160,25 +197,7 @@ impl Encoding {
     }
 }
 
-/// Between which two samples a target lies, and how near to the second.
-type Tap = (usize, usize, f32);
-
-/// Bilinear taps of one axis with half-pixel centres, as [`dalnet::resize`] has them.
-fn taps(from: usize, to: usize) -> Vec<Tap> {
-    let tap = |target: usize| {
-        let source = ((target as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
-        let first = (source.floor() as usize).min(from - 1);
-        (first, (first + 1).min(from - 1), (source - first as f64) as f32)
-    };
-    (0..to).map(tap).collect()
-}
-
-/// One row of a map at the picture's width.
-fn interpolate(map: &[f32], map_width: usize, (first, second, share): Tap, columns: &[Tap], row: &mut [f32]) {
-    let (above, below) = (&map[first * map_width..][..map_width], &map[second * map_width..][..map_width]);
-    for (value, (left, right, across)) in row.iter_mut().zip(columns) {
-        let upper = above[*left] + (above[*right] - above[*left]) * across;
-        let lower = below[*left] + (below[*right] - below[*left]) * across;
-        *value = upper + (lower - upper) * share;
-    }
+/// 0..=255 for 0..1.
+fn byte(value: f32) -> u8 {
+    (value.clamp(0.0, 1.0) * 255.0).round() as u8
 }

@@ -54,6 +54,14 @@ pub enum EngineError {
         /// Index of the last class.
         last: usize,
     },
+    /// A map that the model does not have.
+    #[error("this model has no map {map}; it has {known}")]
+    NoMap {
+        /// Its name.
+        map: &'static str,
+        /// The names of those that there are.
+        known: String,
+    },
     /// A threshold outside its range.
     #[error("the background threshold {0} is not within 0 to 1")]
     Threshold(f32),

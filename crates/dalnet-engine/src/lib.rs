@@ -1,8 +1,9 @@
 //! The one facade for applications, native and in the browser: load a shipped model, segment pictures.
 //!
-//! The network runs once for a picture ([`Segmenter::encode`]); classes and thresholds are asked of what it left
-//! ([`Encoding::ask`]) as often as wanted, without a device.
+//! The network runs once for a picture ([`Segmenter::encode`]); classes, thresholds and every kind of map are asked of
+//! what it left ([`Encoding`]) as often as wanted, without a device.
 
+mod answer;
 mod device;
 mod encoding;
 mod error;
@@ -10,11 +11,13 @@ mod error;
 mod fixture;
 mod maps;
 mod picture;
+mod sampling;
 mod segmenter;
 
-pub use dalnet_assets::{Manifest, Model};
+pub use answer::{ClassShare, Heat, Segmentation, Similarity};
+pub use dalnet_assets::{Manifest, Map, Model};
 pub use device::Backend;
-pub use encoding::{ClassShare, Encoding, Options, Segmentation};
+pub use encoding::{Encoding, Options};
 pub use error::EngineError;
 pub use maps::Maps;
 pub use picture::{MAX_PIXELS, MIN_SIDE, Picture};

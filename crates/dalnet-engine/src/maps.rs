@@ -1,44 +1,53 @@
-//! The maps that label pixels, whichever of the network's kinds a model names.
+//! The maps that label pixels, every kind that a network has.
 
 use burn::tensor::Tensor;
 use dalnet::DalNet;
-use dalnet::cam::{Cams, multi_scale_cam};
-use dalnet::segmentation::{Segmentation, foreground_maps, multi_scale_segmentation};
-use dalnet_assets::{Input, Map, ModelError};
+use dalnet::cam::Cams;
+use dalnet::prediction::{Predictions, multi_scale_predictions};
+use dalnet::segmentation::foreground_maps;
+use dalnet_assets::{Input, Map};
 
 use crate::error::EngineError;
 
 /// What the network says of a batch.
 #[derive(Debug, Clone)]
 pub struct Maps {
-    /// `[B, C, H, W]`, 0..1: above the model's background threshold a pixel has the class of the largest value.
-    pub maps: Tensor<4>,
+    /// `[B, C, H, W]` each, 0..1: above the model's background threshold a pixel has the class of the largest value.
+    pub maps: Vec<(Map, Tensor<4>)>,
+    /// Cosines of patches and texts `[B, C + 1, h, w]`, background last; `None` for a network without alignment.
+    pub similarity: Option<Tensor<4>>,
     /// Logits of the classifier, mean over scales and mirror images `[B, C]`.
     pub logits: Tensor<2>,
 }
 
 impl Maps {
     /// Shows normalised `images` `[B, 3, H, W]` to `network` as `input` says; each view passes the encoder once.
+    pub fn of(network: &DalNet, images: Tensor<4>, input: &Input) -> Self {
+        let Predictions { cams, segmentation, similarity } =
+            multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref());
+        let Cams { cam, auxiliary_cam, logits } = cams;
+        let mut maps = vec![(Map::Cam, cam), (Map::AuxiliaryCam, auxiliary_cam)];
+        maps.extend(segmentation.map(|segmentation| (Map::Segmentation, foreground_maps(segmentation.logits))));
+        Self { maps, similarity, logits }
+    }
+
+    /// One kind of maps, `[B, C, H, W]`.
     ///
     /// # Errors
-    /// The map of a head that the network does not have.
-    pub fn of(network: &DalNet, images: Tensor<4>, input: &Input) -> Result<Self, EngineError> {
-        let cams = || multi_scale_cam(network, images.clone(), &input.scales, input.affinity.as_ref());
-        match input.map {
-            Map::Cam => {
-                let Cams { cam, logits, .. } = cams();
-                Ok(Self { maps: cam, logits })
-            }
-            Map::AuxiliaryCam => {
-                let Cams { auxiliary_cam, logits, .. } = cams();
-                Ok(Self { maps: auxiliary_cam, logits })
-            }
-            Map::Segmentation => {
-                let segmentation =
-                    multi_scale_segmentation(network, images, &input.scales).ok_or(ModelError::NoHead)?;
-                let Segmentation { logits, class_logits } = segmentation;
-                Ok(Self { maps: foreground_maps(logits), logits: class_logits })
-            }
-        }
+    /// [`EngineError::NoMap`].
+    pub fn get(&self, map: Map) -> Result<Tensor<4>, EngineError> {
+        find(&self.maps, map).cloned()
     }
+}
+
+/// What is kept for `map`.
+///
+/// # Errors
+/// [`EngineError::NoMap`].
+pub(crate) fn find<T>(maps: &[(Map, T)], map: Map) -> Result<&T, EngineError> {
+    let found = maps.iter().find(|(other, _)| *other == map);
+    found.map(|(_, values)| values).ok_or_else(|| EngineError::NoMap {
+        map: map.name(),
+        known: maps.iter().map(|(map, _)| map.name()).collect::<Vec<_>>().join(", "),
+    })
 }

@@ -1,11 +1,12 @@
 //! A loaded model.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use dalnet::DalNet;
-use dalnet_assets::{Model, ModelSpec};
+use dalnet_assets::{Map, Model, ModelSpec};
 use web_time::Instant;
 
-use crate::encoding::{Encoding, Options, Segmentation};
+use crate::answer::{Segmentation, Similarity};
+use crate::encoding::{Encoding, MapValues, Options};
 use crate::error::EngineError;
 use crate::maps::Maps;
 use crate::picture::Picture;
@@ -36,7 +37,13 @@ impl Segmenter {
         &self.spec.classes
     }
 
-    /// Runs the network on a picture: the slow half of [`Self::segment`].
+    /// The maps that [`Options::map`] may name.
+    pub fn maps(&self) -> Vec<Map> {
+        let head = self.network.head.is_some();
+        Map::ALL.into_iter().filter(|map| head || *map != Map::Segmentation).collect()
+    }
+
+    /// Runs the network on a picture, once for all that may be asked: the slow half of [`Self::segment`].
     ///
     /// # Errors
     /// A picture with too small a side; [`EngineError::Device`] when results cannot be read back.
@@ -46,15 +53,23 @@ impl Segmenter {
         let input = picture.input(&self.spec, &self.device);
         let [_, _, height, width] = input.dims();
         let prepared = start.elapsed();
-        let Maps { maps, logits } = Maps::of(&self.network, input, &self.spec.input)?;
-        let read = async |data: Result<burn::tensor::TensorData, _>| match data {
-            Ok(data) => data.try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}"))),
-            Err(error) => Err(EngineError::Device(format!("{error:?}"))),
+        let Maps { maps, similarity, logits } = Maps::of(&self.network, input, &self.spec.input);
+        let logits = read(logits).await?;
+        let mut values = Vec::with_capacity(maps.len());
+        for (map, tensor) in maps {
+            values.push((map, read(tensor).await?));
+        }
+        let similarity = match similarity {
+            Some(tensor) => {
+                let [_, _, rows, columns] = tensor.dims();
+                let names = self.classes().iter().cloned().chain(["background".to_owned()]).collect();
+                Some(Similarity { rows, columns, names, values: read(tensor).await? })
+            }
+            None => None,
         };
-        let logits = read(logits.into_data_async().await).await?;
-        let maps = read(maps.into_data_async().await).await?;
-        let timings = [("prepare", prepared), ("encode", start.elapsed() - prepared)];
-        Ok(Encoding::new(&self.spec, picture.size(), [height, width], maps, &logits, timings.to_vec()))
+        let timings = vec![("prepare", prepared), ("encode", start.elapsed() - prepared)];
+        let maps = MapValues { size: [height, width], values };
+        Ok(Encoding::new(&self.spec, picture.size(), maps, &logits, similarity, timings))
     }
 
     /// Segments a picture: [`Self::encode`], then [`Encoding::ask`].
@@ -64,4 +79,10 @@ impl Segmenter {
     pub async fn segment(&self, picture: &Picture<'_>, options: &Options) -> Result<Segmentation, EngineError> {
         self.encode(picture).await?.ask(options)
     }
+}
+
+/// The values of a tensor of the device.
+async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EngineError> {
+    let data = tensor.into_data_async().await.map_err(|error| EngineError::Device(format!("{error:?}")))?;
+    data.try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}")))
 }

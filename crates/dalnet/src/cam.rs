@@ -34,33 +34,45 @@ pub struct Cams {
 pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64], affinity: Option<&Affinity>) -> Cams {
     let [_, _, height, width] = images.dims();
     let views = views(images, scales, model.encoder.patch_size());
-    let cams = views.map(|view| cams_of_view(model, view, [height, width], affinity));
-    let sum = cams
-        .reduce(|sum, view| Cams {
-            cam: sum.cam + view.cam,
-            auxiliary_cam: sum.auxiliary_cam + view.auxiliary_cam,
-            logits: sum.logits + view.logits,
-        })
-        .expect("there is at least one scale");
-    Cams {
-        cam: min_max_normalise(sum.cam),
-        auxiliary_cam: min_max_normalise(sum.auxiliary_cam),
-        logits: sum.logits / scales.len() as f64,
-    }
+    let cams = views.map(|view| {
+        let outputs = model.forward(view, Affinity::blocks(affinity));
+        Cams::of_view(model, &outputs, [height, width], affinity)
+    });
+    cams.reduce(Cams::plus).expect("there is at least one scale").of_views(scales.len())
 }
 
-/// Raw CAMs of one view at `size`: the larger of picture and mirrored picture, negatives cut.
-fn cams_of_view(model: &DalNet, view: Tensor<4>, size: [usize; 2], affinity: Option<&Affinity>) -> Cams {
-    let Outputs { features, logits, .. } = model.forward(view, Affinity::blocks(affinity));
-    let map = |scores: Tensor<3>| {
-        let maps = Resize::BILINEAR.apply(on_grid(spread(scores, &features, affinity), features.grid), size);
-        let [maps, mirrored] = aligned_halves(maps);
-        maps.max_pair(mirrored).clamp_min(0.0)
-    };
-    Cams {
-        cam: map(model.classifier.score_patches(features.patch_tokens.clone())),
-        auxiliary_cam: map(model.auxiliary_classifier.score_patches(features.block_tokens.clone())),
-        logits: mean_of_halves(halves(logits)),
+impl Cams {
+    /// Raw CAMs of what one view gave, at `size`: the larger of picture and mirrored picture, negatives cut.
+    pub(crate) fn of_view(model: &DalNet, outputs: &Outputs, size: [usize; 2], affinity: Option<&Affinity>) -> Self {
+        let features = &outputs.features;
+        let map = |scores: Tensor<3>| {
+            let maps = Resize::BILINEAR.apply(on_grid(spread(scores, features, affinity), features.grid), size);
+            let [maps, mirrored] = aligned_halves(maps);
+            maps.max_pair(mirrored).clamp_min(0.0)
+        };
+        Self {
+            cam: map(model.classifier.score_patches(features.patch_tokens.clone())),
+            auxiliary_cam: map(model.auxiliary_classifier.score_patches(features.block_tokens.clone())),
+            logits: mean_of_halves(halves(outputs.logits.clone())),
+        }
+    }
+
+    /// The sum of what two views gave.
+    pub(crate) fn plus(self, view: Self) -> Self {
+        Self {
+            cam: self.cam + view.cam,
+            auxiliary_cam: self.auxiliary_cam + view.auxiliary_cam,
+            logits: self.logits + view.logits,
+        }
+    }
+
+    /// What a sum over `count` views says: normalised CAMs, the mean of the logits.
+    pub(crate) fn of_views(self, count: usize) -> Self {
+        Self {
+            cam: min_max_normalise(self.cam),
+            auxiliary_cam: min_max_normalise(self.auxiliary_cam),
+            logits: self.logits / count as f64,
+        }
     }
 }
 

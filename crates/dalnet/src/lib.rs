@@ -24,6 +24,7 @@ pub mod object_mask;
 pub mod objective;
 pub mod patch_contrast;
 pub mod pixels;
+pub mod prediction;
 pub mod pseudo_label;
 pub mod refine;
 pub mod resize;

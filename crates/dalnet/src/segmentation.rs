@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
+use crate::head::SegmentationHead;
 use crate::model::{DalNet, Outputs};
 use crate::resize::Resize;
 use crate::views::{aligned_halves, halves, mean_of_halves, views};
@@ -24,20 +25,28 @@ pub struct Segmentation {
 pub fn multi_scale_segmentation(network: &DalNet, images: Tensor<4>, scales: &[f64]) -> Option<Segmentation> {
     let head = network.head.as_ref()?;
     let [_, _, height, width] = images.dims();
-    let of_views = views(images, scales, network.encoder.patch_size()).map(|view| {
-        let Outputs { features, logits: class_logits, .. } = network.forward(view, &[]);
-        let on_grid = mean_of_halves(aligned_halves(head.forward(features.patch_tokens, features.grid)));
-        Segmentation {
-            logits: Resize::BILINEAR.apply(on_grid, [height, width]),
-            class_logits: mean_of_halves(halves(class_logits)),
-        }
-    });
-    let sum = of_views.reduce(|sum, view| Segmentation {
-        logits: sum.logits + view.logits,
-        class_logits: sum.class_logits + view.class_logits,
-    })?;
-    let count = scales.len() as f64;
-    Some(Segmentation { logits: sum.logits / count, class_logits: sum.class_logits / count })
+    let of_views = views(images, scales, network.encoder.patch_size())
+        .map(|view| Segmentation::of_view(head, &network.forward(view, &[]), [height, width]));
+    Some(of_views.reduce(Segmentation::plus)?.of_views(scales.len()))
+}
+
+impl Segmentation {
+    /// Of what one view gave, at `size`: the mean of picture and mirror image.
+    pub(crate) fn of_view(head: &SegmentationHead, outputs: &Outputs, size: [usize; 2]) -> Self {
+        let Outputs { features, logits, .. } = outputs;
+        let on_grid = mean_of_halves(aligned_halves(head.forward(features.patch_tokens.clone(), features.grid)));
+        Self { logits: Resize::BILINEAR.apply(on_grid, size), class_logits: mean_of_halves(halves(logits.clone())) }
+    }
+
+    /// The sum of what two views gave.
+    pub(crate) fn plus(self, view: Self) -> Self {
+        Self { logits: self.logits + view.logits, class_logits: self.class_logits + view.class_logits }
+    }
+
+    /// The mean, of a sum over `count` views.
+    pub(crate) fn of_views(self, count: usize) -> Self {
+        Self { logits: self.logits / count as f64, class_logits: self.class_logits / count as f64 }
+    }
 }
 
 /// How much likelier than the background each class is, `[B, C + 1, H, W]` to `[B, C, H, W]` in 0..1: the sigmoid of

@@ -2,8 +2,9 @@
 #![cfg(target_family = "wasm")]
 
 use dalnet_engine::{Backend, Encoding, EngineError, Manifest, Model, Options, Picture, Segmentation, Segmenter};
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Float32Array, Object, Reflect, Uint8Array};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
 /// Sends panics to the console, where the worker hears of them: a panic leaves its promise pending for ever.
@@ -42,7 +43,7 @@ impl Engine {
         height: u32,
         options: JsValue,
     ) -> Result<JsValue, JsError> {
-        let options = read(options)?;
+        let options: Options = read(options)?;
         let picture = Picture::new(width as usize, height as usize, rgba)?;
         let encoding = self.segmenter.encode(&picture).await?;
         let segmentation = encoding.ask(&options)?;
@@ -52,14 +53,47 @@ impl Engine {
 
     /// Answers `options` for the last picture, without running the network.
     pub fn ask(&self, options: JsValue) -> Result<JsValue, JsError> {
-        let encoding = self.encoding.as_ref().ok_or_else(|| JsError::new("no picture was segmented yet"))?;
-        write(&encoding.ask(&read(options)?)?)
+        write(&self.encoding()?.ask(&read(options)?)?)
+    }
+
+    /// `{ width, height, values }` with a byte for each pixel of the last picture: how strongly the class `label` (1..)
+    /// is seen there, by the model's own map or by `map` (one of [`Self::maps`]).
+    pub fn heat(&self, label: usize, map: JsValue) -> Result<JsValue, JsError> {
+        let heat = self.encoding()?.heat(label, read(map)?)?;
+        let result = Object::new();
+        set_size(&result, heat.width, heat.height);
+        set(&result, "values", &Uint8Array::from(heat.values.as_slice()));
+        Ok(result.into())
+    }
+
+    /// `{ rows, columns, names, values }`: cosines of the last picture's patches with the texts of the classes and of the
+    /// background as a Float32Array, text by text and row by row; undefined for a model without alignment.
+    pub fn similarity(&self) -> Result<JsValue, JsError> {
+        let Some(similarity) = self.encoding()?.similarity() else { return Ok(JsValue::UNDEFINED) };
+        let result = Object::new();
+        set(&result, "rows", &JsValue::from_f64(similarity.rows as f64));
+        set(&result, "columns", &JsValue::from_f64(similarity.columns as f64));
+        set(&result, "names", &similarity.names.iter().map(|name| JsValue::from_str(name)).collect::<Array>());
+        set(&result, "values", &Float32Array::from(similarity.values.as_slice()));
+        Ok(result.into())
+    }
+
+    /// The names of the maps that the model has, for options and [`Self::heat`].
+    #[wasm_bindgen(getter)]
+    pub fn maps(&self) -> Vec<String> {
+        self.segmenter.maps().into_iter().map(|map| map.name().to_owned()).collect()
     }
 
     /// "webgpu" or "cpu".
     #[wasm_bindgen(getter)]
     pub fn device(&self) -> String {
         self.backend.name().to_owned()
+    }
+}
+
+impl Engine {
+    fn encoding(&self) -> Result<&Encoding, JsError> {
+        self.encoding.as_ref().ok_or_else(|| JsError::new("no picture was segmented yet"))
     }
 }
 
@@ -78,11 +112,12 @@ fn split<'a>(manifest: &Manifest, weights: &'a [u8]) -> Result<Vec<&'a [u8]>, Js
     Ok(files)
 }
 
-fn read(options: JsValue) -> Result<Options, JsError> {
-    if options.is_undefined() {
-        return Ok(Options::default());
+/// What was given, or the default if it was left out.
+fn read<T: DeserializeOwned + Default>(value: JsValue) -> Result<T, JsError> {
+    if value.is_undefined() {
+        return Ok(T::default());
     }
-    Ok(serde_wasm_bindgen::from_value(options)?)
+    Ok(serde_wasm_bindgen::from_value(value)?)
 }
 
 /// `{ width, height, labels, confidence, classes, timings }` with byte arrays of their own, which a worker can
@@ -96,13 +131,17 @@ fn write(segmentation: &Segmentation) -> Result<JsValue, JsError> {
     let classes =
         segmentation.classes.iter().map(|class| class.serialize(&serializer)).collect::<Result<Array, _>>()?;
     let result = Object::new();
-    set(&result, "width", &JsValue::from_f64(segmentation.width as f64));
-    set(&result, "height", &JsValue::from_f64(segmentation.height as f64));
+    set_size(&result, segmentation.width, segmentation.height);
     set(&result, "labels", &Uint8Array::from(segmentation.labels.as_slice()));
     set(&result, "confidence", &Uint8Array::from(segmentation.confidence.as_slice()));
     set(&result, "classes", &classes);
     set(&result, "timings", &timings);
     Ok(result.into())
+}
+
+fn set_size(object: &Object, width: usize, height: usize) {
+    set(object, "width", &JsValue::from_f64(width as f64));
+    set(object, "height", &JsValue::from_f64(height as f64));
 }
 
 fn set(object: &Object, name: &str, value: &JsValue) {

@@ -1,44 +1,26 @@
-use burn::tensor::{Device, Tensor, TensorData};
-use dalnet::resize::Resize;
+use dalnet_assets::{Map, ModelSpec};
 
-use super::{Encoding, Options, Segmentation, interpolate, taps};
+use super::{Encoding, MapValues, Options, Segmentation};
 use crate::error::EngineError;
 use crate::fixture::spec;
 
 /// CAMs of three classes on a picture of 4 x 1 pixels, one value for each pixel.
 const CAM: [[f32; 4]; 3] = [[0.5, 0.51, 0.9, 0.0], [0.1, 0.8, 0.9, 0.2], [1.0, 0.0, 0.0, 0.4]];
+/// The head's maps of the same picture.
+const SEGMENTATION: [[f32; 4]; 3] = [[0.45, 0.5, 0.55, 0.0], [0.0, 0.6, 0.0, 0.0], [0.9, 0.0, 0.0, 0.49]];
 /// The first two classes are predicted, the second the more probable one.
 const LOGITS: [f32; 3] = [0.0, 2.0, -1.0];
 
 fn encoding() -> Encoding {
-    Encoding::new(&spec(), [1, 4], [1, 4], CAM.concat(), &LOGITS, Vec::new())
+    of_maps([1, 4], [1, 4], vec![(Map::Cam, CAM.concat()), (Map::Segmentation, SEGMENTATION.concat())])
+}
+
+fn of_maps(size: [usize; 2], map_size: [usize; 2], values: Vec<(Map, Vec<f32>)>) -> Encoding {
+    Encoding::new(&spec(), size, MapValues { size: map_size, values }, &LOGITS, None, Vec::new())
 }
 
 fn ask(classes: Option<&[usize]>, background_threshold: Option<f32>) -> Result<Segmentation, EngineError> {
-    encoding().ask(&Options { classes: classes.map(<[usize]>::to_vec), background_threshold })
-}
-
-#[test]
-fn interpolation_is_that_of_the_network() {
-    let device = Device::flex();
-    for ([height, width], [to_height, to_width]) in
-        [([3, 5], [48, 80]), ([24, 18], [375, 281]), ([9, 7], [4, 3]), ([1, 1], [6, 5]), ([4, 6], [4, 6])]
-    {
-        // Multiples of an irrational number: no two neighbours alike.
-        let map = (0..height * width).map(|index| (index as f32 * 0.618_034).fract()).collect::<Vec<_>>();
-        let tensor = Tensor::<4>::from_data(TensorData::new(map.clone(), [1, 1, height, width]), &device);
-        let expected = Resize::BILINEAR.apply(tensor, [to_height, to_width]).into_data();
-        let expected = expected.try_to_vec::<f32>().unwrap();
-
-        let columns = taps(width, to_width);
-        let mut row = vec![0.0; to_width];
-        for (tap, expected) in taps(height, to_height).into_iter().zip(expected.chunks_exact(to_width)) {
-            interpolate(&map, width, tap, &columns, &mut row);
-            for (value, expected) in row.iter().zip(expected) {
-                assert!((value - expected).abs() < 1e-5, "{value} for {expected}, {height} x {width}");
-            }
-        }
-    }
+    encoding().ask(&Options { classes: classes.map(<[usize]>::to_vec), background_threshold, ..Options::default() })
 }
 
 #[test]
@@ -90,8 +72,7 @@ fn classes_come_by_probability_with_their_share() {
 #[test]
 fn shares_and_background_are_the_picture() {
     let cam = (0..3 * 4 * 5).map(|index| (index as f32 * 0.618_034).fract()).collect::<Vec<_>>();
-    let segmentation =
-        Encoding::new(&spec(), [37, 50], [4, 5], cam, &LOGITS, Vec::new()).ask(&Options::default()).unwrap();
+    let segmentation = of_maps([37, 50], [4, 5], vec![(Map::Cam, cam)]).ask(&Options::default()).unwrap();
     assert_eq!([segmentation.labels.len(), segmentation.confidence.len()], [37 * 50; 2]);
     let background = segmentation.labels.iter().filter(|label| **label == 0).count() as f32 / (37.0 * 50.0);
     let shares = segmentation.classes.iter().map(|class| class.share).sum::<f32>();
@@ -105,8 +86,46 @@ fn questions_that_make_no_sense_are_refused() {
         assert!(matches!(error, EngineError::UnknownClass { last: 3, .. }), "{error}");
         assert!(error.to_string().contains(&class.to_string()), "{error}");
     }
+    for error in [
+        encoding().ask(&Options { map: Some(Map::AuxiliaryCam), ..Options::default() }).unwrap_err(),
+        encoding().heat(1, Some(Map::AuxiliaryCam)).unwrap_err(),
+    ] {
+        assert_eq!(error.to_string(), "this model has no map auxiliary_cam; it has cam, segmentation");
+    }
+    assert!(matches!(encoding().heat(0, None), Err(EngineError::UnknownClass { class: 0, last: 3 })));
     for threshold in [-0.1, 1.1, f32::NAN, f32::INFINITY] {
         let error = ask(None, Some(threshold)).unwrap_err();
         assert!(matches!(error, EngineError::Threshold(_)), "{error}");
     }
+}
+
+#[test]
+fn every_map_answers_at_its_own_threshold() {
+    let of = |map: Map, background_threshold: Option<f32>| {
+        let options = Options { classes: Some(vec![1, 2, 3]), background_threshold, map: Some(map) };
+        encoding().ask(&options).unwrap().labels
+    };
+    assert_eq!(of(Map::Cam, None), ask(Some(&[1, 2, 3]), None).unwrap().labels);
+    assert_eq!(of(Map::Segmentation, None), [3, 2, 1, 0]);
+    assert_eq!(of(Map::Segmentation, Some(0.4)), [3, 2, 1, 3]);
+    // The model's own threshold is that of its own map: the head's stays one half.
+    let mut spec = spec();
+    spec.background_threshold = 0.0;
+    let maps = MapValues { size: [1, 4], values: vec![(Map::Segmentation, SEGMENTATION.concat())] };
+    let encoding = |spec: &ModelSpec| Encoding::new(spec, [1, 4], maps.clone(), &LOGITS, None, Vec::new());
+    let options = Options { classes: Some(vec![1]), map: Some(Map::Segmentation), ..Options::default() };
+    assert_eq!(encoding(&spec).ask(&options).unwrap().labels, [0, 0, 1, 0]);
+    spec.input.map = Map::Segmentation;
+    assert_eq!(encoding(&spec).ask(&options).unwrap().labels, [1, 1, 1, 0]);
+}
+
+#[test]
+fn heat_is_one_map_at_the_pictures_size() {
+    let heat = encoding().heat(2, None).unwrap();
+    assert_eq!((heat.width, heat.height), (4, 1));
+    assert_eq!(heat.values, [26, 204, 230, 51]);
+    assert_eq!(encoding().heat(3, Some(Map::Segmentation)).unwrap().values, [230, 0, 0, 125]);
+    // Half-pixel centres: a quarter of the way from one sample to the other.
+    let heat = of_maps([1, 4], [1, 2], vec![(Map::Cam, vec![0.0, 1.0, 0.0, 0.0, 0.0, 0.0])]).heat(1, None).unwrap();
+    assert_eq!(heat.values, [0, 64, 191, 255]);
 }

@@ -1,11 +1,16 @@
-use burn::tensor::{Device, TensorData};
+use std::collections::BTreeSet;
+
+use burn::tensor::{Device, Tensor, TensorData};
 use dalnet::DalNet;
+use dalnet::alignment::{AlignmentConfig, TextSide};
 use dalnet::head::HeadConfig;
 use dalnet::segmentation::multi_scale_segmentation;
+use dalnet::similarity::similarity_maps;
 use dalnet_assets::{Map, Model, ModelSpec, load_strict, tensors_of};
 use pollster::block_on;
 
 use super::Segmenter;
+use crate::answer::Similarity;
 use crate::encoding::Options;
 use crate::error::EngineError;
 use crate::fixture::spec;
@@ -45,8 +50,8 @@ fn one_encoding_answers_as_often_as_asked() {
         let encoding = block_on(segmenter.encode(&picture)).unwrap();
         for options in [
             Options::default(),
-            Options { classes: Some(vec![1, 2, 3]), background_threshold: Some(0.2) },
-            Options { classes: Some(vec![3]), background_threshold: None },
+            Options { classes: Some(vec![1, 2, 3]), background_threshold: Some(0.2), ..Options::default() },
+            Options { classes: Some(vec![3]), ..Options::default() },
         ] {
             let asked = encoding.ask(&options).unwrap();
             let mut at_once = block_on(segmenter.segment(&picture, &options)).unwrap();
@@ -58,7 +63,9 @@ fn one_encoding_answers_as_often_as_asked() {
             at_once.timings.clone_from(&asked.timings);
             assert_eq!(at_once, asked);
         }
-        let all = encoding.ask(&Options { classes: Some(vec![1, 2, 3]), background_threshold: Some(0.2) }).unwrap();
+        let all = encoding
+            .ask(&Options { classes: Some(vec![1, 2, 3]), background_threshold: Some(0.2), ..Options::default() })
+            .unwrap();
         assert!(all.labels.iter().any(|label| *label > 0), "a CAM reaches 1 somewhere");
     }
 }
@@ -117,7 +124,7 @@ fn a_head_labels_by_its_largest_logit() {
         .find(|(labels, _)| labels.contains(&0) && labels.iter().any(|label| *label > 0))
         .expect("a head with labels of both kinds");
     let segmenter = Segmenter::load(model, Device::flex()).unwrap();
-    let all = Options { classes: Some(vec![1, 2, 3]), background_threshold: None };
+    let all = Options { classes: Some(vec![1, 2, 3]), ..Options::default() };
     assert_eq!(block_on(segmenter.segment(&picture, &all)).unwrap().labels, expected);
 }
 
@@ -135,4 +142,76 @@ fn a_model_without_the_head_that_it_names_is_refused() {
     headless.architecture.head = None;
     let error = Segmenter::load(model_of(headless), Device::flex()).unwrap_err().to_string();
     assert!(error.contains("no head") && error.contains("another map"), "{error}");
+}
+
+/// A model with a head and an alignment, whose texts point in different directions.
+fn complete() -> Model {
+    let mut spec = headed();
+    spec.input.map = Map::AuxiliaryCam;
+    spec.architecture.alignment = Some(AlignmentConfig::new(8).with_text_side(TextSide::Centred));
+    let mut model = clear(model_of(spec));
+    let texts = (0..4 * 8).map(|index| ((index as f32).powf(1.3) * 0.7).sin()).collect();
+    model.tensors.insert("alignment.text".to_owned(), TensorData::new::<f32, _>(texts, [4, 8]));
+    model
+}
+
+#[test]
+fn one_encoding_answers_every_view() {
+    let pixels = rgba(90, 61);
+    let picture = Picture::new(90, 61, &pixels).unwrap();
+    let complete = complete();
+    let segmenter = Segmenter::load(complete.clone(), Device::flex()).unwrap();
+    assert_eq!(segmenter.maps(), Map::ALL);
+    let encoding = block_on(segmenter.encode(&picture)).unwrap();
+    let options = |map| Options { classes: Some(vec![1, 2, 3]), background_threshold: Some(0.3), map };
+    let mut distinct = BTreeSet::new();
+    for map in Map::ALL {
+        // As a model answers whose own map it is.
+        let mut model = complete.clone();
+        model.spec.input.map = map;
+        let segmenter = Segmenter::load(model, Device::flex()).unwrap();
+        let expected = block_on(segmenter.segment(&picture, &options(None))).unwrap();
+        let actual = encoding.ask(&options(Some(map))).unwrap();
+        assert_eq!((&actual.labels, &actual.confidence), (&expected.labels, &expected.confidence), "{map:?}");
+        distinct.insert(actual.labels);
+    }
+    assert_eq!(distinct.len(), 3, "maps that are alike compare nothing");
+    assert_eq!(
+        encoding.ask(&options(None)).unwrap().labels,
+        encoding.ask(&options(Some(Map::AuxiliaryCam))).unwrap().labels
+    );
+}
+
+#[test]
+fn similarity_is_that_of_patches_and_texts() {
+    let mut model = complete();
+    model.spec.input.scales = vec![1.0];
+    let pixels = rgba(90, 61);
+    let picture = Picture::new(90, 61, &pixels).unwrap();
+    let network: DalNet = load_strict(model.spec.architecture.init(&Device::flex()), model.tensors.clone()).unwrap();
+    let input = picture.input(&model.spec, &Device::flex());
+    let alignment = network.alignment.as_ref().unwrap();
+    let of = |images: Tensor<4>| similarity_maps(alignment, &network.encode(images, &[]));
+    let expected = (of(input.clone()) + of(input.flip([3])).flip([3])) / 2.0;
+    let segmenter = Segmenter::load(model, Device::flex()).unwrap();
+    let encoding = block_on(segmenter.encode(&picture)).unwrap();
+    let Similarity { rows, columns, names, values } = encoding.similarity().expect("a model with an alignment");
+    assert_eq!(names, &["cat", "dog", "sheep", "background"]);
+    assert_eq!(expected.dims(), [1, names.len(), *rows, *columns]);
+    let expected = expected.into_data().try_to_vec::<f32>().unwrap();
+    assert_eq!(values.len(), expected.len());
+    for (value, expected) in values.iter().zip(&expected) {
+        assert!((value - expected).abs() < 1e-5, "{value} for {expected}");
+    }
+    assert!(values.iter().any(|value| *value < -0.1) && values.iter().any(|value| *value > 0.1));
+}
+
+#[test]
+fn a_model_has_the_views_of_its_parts() {
+    let segmenter = Segmenter::load(model(), Device::flex()).unwrap();
+    assert_eq!(segmenter.maps(), [Map::Cam, Map::AuxiliaryCam]);
+    let pixels = rgba(64, 48);
+    let encoding = block_on(segmenter.encode(&Picture::new(64, 48, &pixels).unwrap())).unwrap();
+    assert_eq!(encoding.similarity(), None);
+    assert!(encoding.heat(1, Some(Map::Segmentation)).is_err());
 }

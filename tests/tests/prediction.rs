@@ -1,0 +1,75 @@
+//! All views of one pass against the ways to each of them alone.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dalnet::affinity::Affinity;
+use dalnet::alignment::{AlignmentConfig, TextSide};
+use dalnet::cam::{SCALES, multi_scale_cam};
+use dalnet::head::HeadConfig;
+use dalnet::prediction::multi_scale_predictions;
+use dalnet::resize::Resize;
+use dalnet::segmentation::multi_scale_segmentation;
+use dalnet::similarity::similarity_maps;
+use dalnet::{DalNet, DalNetConfig, EncoderConfig};
+use dalnet_tests::{Worst, devices};
+
+/// The order of sums differs.
+const TOLERANCE: f32 = 1e-4;
+const PATCH: usize = 4;
+const CLASSES: usize = 5;
+const TEXT_DIM: usize = 8;
+
+fn network(device: &Device) -> DalNet {
+    device.seed(5);
+    let encoder = EncoderConfig::new(PATCH, 24, 2).with_depth(2).with_pretrained_grid(4);
+    let mut network = DalNetConfig::new(encoder, CLASSES)
+        .with_auxiliary_block(1)
+        .with_head(Some(HeadConfig::new().with_hidden(16).with_dilation(2)))
+        .with_alignment(Some(AlignmentConfig::new(TEXT_DIM).with_text_side(TextSide::Centred)))
+        .init(device);
+    let texts = waves([CLASSES + 1, TEXT_DIM], 1.3, device);
+    network.alignment = network.alignment.map(|alignment| alignment.with_text(texts));
+    network
+}
+
+fn waves<const D: usize>(shape: [usize; D], power: f32, device: &Device) -> Tensor<D> {
+    let values = (0..shape.iter().product()).map(|index: usize| ((index as f32).powf(power) * 0.7).sin()).collect();
+    Tensor::from_data(TensorData::new::<f32, _>(values, shape), device)
+}
+
+/// Each picture and each mirror image alone, on the grid of patches of the whole picture.
+fn similarity(network: &DalNet, images: &Tensor<4>, scales: &[f64]) -> Tensor<4> {
+    let [_, _, height, width] = images.dims();
+    let alignment = network.alignment.as_ref().expect("an alignment");
+    let views = scales.iter().flat_map(|scale| [(scale, false), (scale, true)]).map(|(scale, mirrored)| {
+        let size = [height, width].map(|side| ((side as f64 * scale) as usize).max(PATCH));
+        let turn = |maps: Tensor<4>| if mirrored { maps.flip([3]) } else { maps };
+        let scaled = Resize::BILINEAR.apply(images.clone(), size);
+        let maps = turn(similarity_maps(alignment, &network.encode(turn(scaled), &[])));
+        Resize::BILINEAR.apply(maps, [height / PATCH, width / PATCH])
+    });
+    views.reduce(|sum, view| sum + view).expect("a scale") / (2.0 * scales.len() as f64)
+}
+
+#[test]
+fn each_view_is_as_alone() {
+    for (backend, device) in devices() {
+        let network = network(&device);
+        let mut worst = Worst::new(format!("predictions on {backend}"), TOLERANCE);
+        let affinity = Affinity::of_all_blocks(2);
+        for (size, scales, affinity) in [([24, 32], &[1.0][..], None), ([20, 28], &SCALES, Some(&affinity))] {
+            let images = waves([2, 3, size[0], size[1]], 1.1, &device);
+            let all = multi_scale_predictions(&network, images.clone(), scales, affinity);
+            let cams = multi_scale_cam(&network, images.clone(), scales, affinity);
+            worst.compare("CAM", all.cams.cam, &cams.cam.into_data());
+            worst.compare("auxiliary CAM", all.cams.auxiliary_cam, &cams.auxiliary_cam.into_data());
+            worst.compare("logits", all.cams.logits, &cams.logits.into_data());
+            let segmentation = multi_scale_segmentation(&network, images.clone(), scales).expect("a head");
+            let of_all = all.segmentation.expect("a head");
+            worst.compare("segmentation", of_all.logits, &segmentation.logits.into_data());
+            let of_all = all.similarity.expect("an alignment");
+            assert_eq!(of_all.dims(), [2, CLASSES + 1, size[0] / PATCH, size[1] / PATCH]);
+            worst.compare("similarity", of_all, &similarity(&network, &images, scales).into_data());
+        }
+        worst.check();
+    }
+}
