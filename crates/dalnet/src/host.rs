@@ -3,6 +3,8 @@
 
 use burn::tensor::{Device, Tensor};
 
+pub(crate) mod product;
+
 /// Whether tensors on `device` lie in memory that plain loops may read without waiting for anything: burn-flex.
 pub(crate) fn on_host(device: &Device) -> bool {
     *device == Device::flex()
@@ -11,6 +13,37 @@ pub(crate) fn on_host(device: &Device) -> bool {
 /// The values of a tensor that lies on the host.
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().try_into_vec().expect("they were just converted to f32")
+}
+
+/// Values that are joined side by side, so that the loop becomes vector instructions.
+const LANES: usize = 8;
+
+/// The sum of `term` of all values.
+#[inline(always)]
+pub(crate) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for chunk in chunks {
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *sum += term(*value);
+        }
+    }
+    sums.into_iter().sum::<f32>() + rest.iter().map(|value| term(*value)).sum::<f32>()
+}
+
+/// The largest value.
+#[inline(always)]
+pub(crate) fn largest(values: &[f32]) -> f32 {
+    // One vector instruction, which `f32::max` with its care for NaN is not.
+    let larger = |one: f32, other: f32| if other > one { other } else { one };
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, *value);
+        }
+    }
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |one, other| larger(one, *other))
 }
 
 /// `e^x` for `x` of at most 0, to single precision: the standard library's is a call, which keeps loops from becoming

@@ -8,6 +8,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::activation::Activation;
 
+mod host;
+
 /// Shape of a block.
 #[derive(Debug, Clone, Copy)]
 pub struct BlockConfig {
@@ -48,6 +50,7 @@ impl BlockConfig {
                 activation: self.activation,
             },
             ls2: scale(),
+            norm_epsilon: self.norm_epsilon,
         }
     }
 }
@@ -61,12 +64,17 @@ pub struct Block {
     norm2: LayerNorm,
     mlp: Mlp,
     ls2: Option<LayerScale>,
+    #[module(skip)]
+    norm_epsilon: f64,
 }
 
 impl Block {
     /// `tokens` and result `[B, T, D]`. `mask` `[T, T]` is added to the attention's logits: 0, or -∞ where a token
     /// (row) must not see another (column).
     pub fn forward(&self, tokens: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
+        if mask.is_none() && host::is_faster(&tokens.device()) {
+            return self.forward_on_host(tokens);
+        }
         self.attend(tokens, mask).0
     }
 
