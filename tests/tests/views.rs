@@ -60,8 +60,11 @@ fn encode(manifest: &str, weights: &[u8]) -> Result<Encoding, Box<dyn Error>> {
     Ok(pollster::block_on(segmenter.encode(&picture))?)
 }
 
+/// Name, type, shape and bytes of a tensor.
+type Stored = (String, Dtype, Vec<usize>, Vec<u8>);
+
 /// By name: labels of each map, the heat of the first class, and the similarity as the bytes of its numbers.
-fn views(encoding: &Encoding) -> Result<Vec<(String, Dtype, Vec<usize>, Vec<u8>)>, Box<dyn Error>> {
+fn views(encoding: &Encoding) -> Result<Vec<Stored>, Box<dyn Error>> {
     let mut views = Vec::new();
     for map in Map::ALL {
         let options = Options { classes: Some(vec![1, 2, 3]), map: Some(map), ..Options::default() };
