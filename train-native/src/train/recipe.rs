@@ -88,6 +88,8 @@ impl Recipe {
     fn shapes(depth: usize) -> Self {
         let mut recipe = Self::tiny(depth, 150);
         recipe.objective.affinity = None;
+        // Its CAMs are narrow: their best background threshold is 0.25.
+        recipe.objective.pseudo_labels = RefinedLabels { high: 0.45, low: 0.2, ..recipe.objective.pseudo_labels };
         if let Some(schedule) = recipe.objective.terms.get_mut(&Term::Seg) {
             schedule.weight = 1.0;
         }
