@@ -59,9 +59,6 @@ impl From<Storage> for Precision {
     }
 }
 
-/// Above one half the head prefers a class to the background.
-const HEAD_THRESHOLD: f32 = 0.5;
-
 #[derive(Deserialize)]
 struct Card {
     provenance: String,
@@ -82,7 +79,7 @@ impl Scores {
     fn best_map(&self) -> Option<(Map, f32)> {
         let scored = Map::ALL.into_iter().filter_map(|map| {
             let threshold = match map {
-                Map::Segmentation => HEAD_THRESHOLD,
+                Map::Segmentation => Map::HEAD_THRESHOLD,
                 Map::Cam | Map::AuxiliaryCam => *self.background_threshold.get(map.name())?,
             };
             Some((self.miou.get(map.name())?, map, threshold))

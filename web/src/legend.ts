@@ -1,6 +1,6 @@
 import { element, make } from './dom.ts';
 import type { ClassResult } from './messages.ts';
-import { css, type Looks, looksOf, percent, readable } from './palette.ts';
+import { css, type Looks, looksOf, nameOf, percent } from './palette.ts';
 import { labelsOn, type Photo } from './photo.ts';
 
 /**
@@ -62,7 +62,7 @@ export class Legend {
     const look = looks.get(label);
     const swatch = make('span', `swatch ${look?.filling ?? 'solid'}`);
     if (look) button.style.setProperty('--hue', css(look));
-    button.append(swatch, make('span', 'name', this.#nameOf(label)), make('span', 'share', percent(share)), bar);
+    button.append(swatch, make('span', 'name', nameOf(this.#names, label)), make('span', 'share', percent(share)), bar);
     if (result) button.title = `${percent(result.score)} sure that it is in the photo`;
     item.append(button);
     return item;
@@ -70,14 +70,10 @@ export class Legend {
 
   #chip(label: number): HTMLElement {
     const item = make('li', 'chip-item');
-    const button = make('button', 'chip', this.#nameOf(label));
+    const button = make('button', 'chip', nameOf(this.#names, label));
     button.type = 'button';
     button.value = String(label);
     item.append(button);
     return item;
-  }
-
-  #nameOf(label: number): string {
-    return readable(this.#names[label - 1] ?? `class ${label}`);
   }
 }

@@ -78,6 +78,11 @@ export function readable(name: string): string {
   return WORDS[name] ?? name.replaceAll('_', ' ');
 }
 
+/** The name of a label (1..) as people write it; `names` are the model's classes. */
+export function nameOf(names: readonly string[], label: number): string {
+  return readable(names[label - 1] ?? `class ${label}`);
+}
+
 /** A part of one as a percentage; what is there but rounds to nothing says so. */
 export function percent(part: number): string {
   const rounded = Math.round(part * 100);

@@ -1,4 +1,4 @@
-import type { Segmentation } from './messages.ts';
+import type { ClassResult, Segmentation } from './messages.ts';
 
 /** How far a photo has come. */
 export type PhotoState = 'waiting' | 'running' | 'done' | 'failed';
@@ -62,11 +62,15 @@ export function newPhoto(id: number, file: Blob, name: string): Photo {
   };
 }
 
+/** The classes that cover at least one pixel, the largest first. */
+export function seenIn({ classes }: Segmentation): ClassResult[] {
+  return classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+}
+
 /** Takes an answer in. The first one decides the rows: what covers most stands first. */
 export function answered(photo: Photo, answer: Answer): void {
   if (!photo.answer) {
-    const seen = answer.segmentation.classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
-    photo.rows = seen.map(({ index }) => index);
+    photo.rows = seenIn(answer.segmentation).map(({ index }) => index);
   }
   photo.answer = answer;
   photo.state = 'done';

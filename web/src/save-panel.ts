@@ -2,7 +2,7 @@ import { archiveOf, labelsIn, maskOf } from './archive.ts';
 import { element } from './dom.ts';
 import { stem } from './file-name.ts';
 import { copyPicture, download } from './hand-over.ts';
-import { readable } from './palette.ts';
+import { nameOf } from './palette.ts';
 import { isSegmented, type Photo, type Segmented } from './photo.ts';
 import { cutOut, overlayPicture, type View } from './render.ts';
 import { Sentence, textOf } from './sentence.ts';
@@ -46,13 +46,9 @@ export class SavePanel {
     this.#all.disabled = this.#photos.length === 0 || this.#packing;
     const labels = this.#photo ? labelsIn(this.#photo) : [];
     const before = this.#classes.value;
-    this.#classes.replaceChildren(...labels.map((label) => new Option(this.#nameOf(label), String(label))));
+    this.#classes.replaceChildren(...labels.map((label) => new Option(nameOf(this.#names, label), String(label))));
     if (labels.includes(Number(before))) this.#classes.value = before;
     this.#cutOut.disabled = labels.length === 0;
-  }
-
-  #nameOf(label: number): string {
-    return readable(this.#names[label - 1] ?? `class ${label}`);
   }
 
   #offer(id: string, what: string, make: (photo: Segmented) => Promise<Blob>): void {

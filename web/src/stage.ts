@@ -1,8 +1,8 @@
 import { element, make } from './dom.ts';
 import type { Segmentation } from './messages.ts';
 import { anchors, paint } from './overlay.ts';
-import { css, type Looks, looksOf, percent, readable } from './palette.ts';
-import type { Photo, PhotoState } from './photo.ts';
+import { css, type Looks, looksOf, nameOf, percent, readable } from './palette.ts';
+import { type Photo, type PhotoState, seenIn } from './photo.ts';
 import type { View } from './render.ts';
 
 /** Regions too small for their name to stand on carry none: the legend has it. */
@@ -98,7 +98,7 @@ export class Stage {
   }
 
   #nameOf(label: number): string {
-    return label === 0 ? 'background' : readable(this.#names[label - 1] ?? `class ${label}`);
+    return label === 0 ? 'background' : nameOf(this.#names, label);
   }
 
   #applyOpacity(): void {
@@ -148,8 +148,8 @@ const WITHOUT_PICTURE: Readonly<Record<PhotoState, string>> = {
 };
 
 /** One sentence that stands for the picture: what is in it and how much of it that covers. */
-export function summarise({ classes }: Segmentation): string {
-  const seen = classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+export function summarise(segmentation: Segmentation): string {
+  const seen = seenIn(segmentation);
   if (seen.length === 0) return 'Photo in which the model finds none of its classes';
   return `Photo with ${seen.map(({ name, share }) => `${readable(name)} ${percent(share)}`).join(', ')}`;
 }

@@ -103,6 +103,9 @@ impl Map {
     /// Every one of them.
     pub const ALL: [Self; 3] = [Self::Cam, Self::AuxiliaryCam, Self::Segmentation];
 
+    /// Above this value of [`Self::Segmentation`] the head prefers a class to the background.
+    pub const HEAD_THRESHOLD: f32 = 0.5;
+
     /// The CAM to look at beside it: itself, or of the head's map the auxiliary one, which its labels are made of.
     pub fn cam(self) -> Self {
         match self {

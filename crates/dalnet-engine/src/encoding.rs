@@ -14,9 +14,6 @@ use crate::sampling::{interpolate, taps};
 #[cfg(test)]
 mod tests;
 
-/// Above this value of its map the head prefers a class to the background.
-const HEAD_THRESHOLD: f32 = 0.5;
-
 /// What to ask; the default is the classes the network predicts, by the model's own map and threshold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -147,7 +144,7 @@ impl Encoding {
 
     /// The background threshold of a map unless another one is asked for.
     fn threshold(&self, map: Map) -> f32 {
-        if map == Map::Segmentation && self.map != map { HEAD_THRESHOLD } else { self.background_threshold }
+        if map == Map::Segmentation && self.map != map { Map::HEAD_THRESHOLD } else { self.background_threshold }
     }
 
     /// Calls `use_row` with the number and the values of each row of a class's map at the picture's size.
