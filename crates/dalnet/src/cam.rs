@@ -46,8 +46,9 @@ impl Cams {
     pub(crate) fn of_view(model: &DalNet, outputs: &Outputs, size: [usize; 2], affinity: Option<&Affinity>) -> Self {
         let features = &outputs.features;
         let map = |scores: Tensor<3>| {
-            let maps = Resize::BILINEAR.apply(on_grid(spread(scores, features, affinity), features.grid), size);
-            let [maps, mirrored] = aligned_halves(maps);
+            let on_grid = on_grid(spread(scores, features, affinity), features.grid);
+            // Turned back before they grow: burn-flex visits mirrored values one by one.
+            let [maps, mirrored] = aligned_halves(on_grid).map(|maps| Resize::BILINEAR.apply(maps, size));
             maps.max_pair(mirrored).clamp_min(0.0)
         };
         Self {

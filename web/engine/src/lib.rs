@@ -7,9 +7,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
+unsafe extern "C" {
+    /// The linker's list of what runs before all else: cubecl registers the parts of its compiler there.
+    fn __wasm_call_ctors();
+}
+
 /// Sends panics to the console, where the worker hears of them: a panic leaves its promise pending for ever.
 #[wasm_bindgen(start)]
 pub fn start() {
+    // Unless somebody calls them, the linker has every call into the engine begin with all of them.
+    // SAFETY: the browser calls `start` once, before everything else.
+    unsafe { __wasm_call_ctors() };
     console_error_panic_hook::set_once();
 }
 
