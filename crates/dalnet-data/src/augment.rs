@@ -1,7 +1,8 @@
-//! Random scale, mirror, crop and colour: the training view of a picture.
+//! Random scale, mirror, crop, colour and blur: the training view of a picture.
 
 use fast_image_resize::Resizer;
 use image::RgbImage;
+use image::imageops::blur;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +11,14 @@ use crate::error::DataError;
 use crate::normalisation::Normalisation;
 use crate::resize::{Region, resize_region};
 
+/// Smallest and largest standard deviation of the blur in pixels of the view: ToCo's.
+const BLUR_SIGMA: [f32; 2] = [0.1, 2.0];
+
 /// How training pictures are varied: view 1 of ToCo's `datasets/voc.py`.
 ///
-/// Two things differ. ToCo mirrors a second time after the crop but leaves the crop box as it was, so that the box is
-/// wrong half of the time where the width is padded: there is no second mirror here. And padding is the mean colour
-/// (0 after normalisation) instead of black.
+/// Three things differ. ToCo mirrors a second time after the crop but leaves the crop box as it was, so that the box is
+/// wrong half of the time where the width is padded: there is no second mirror here. Padding is the mean colour (0 after
+/// normalisation) instead of black, and what is blurred does not reach into it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
@@ -26,12 +30,20 @@ pub struct AugmentConfig {
     pub flip_probability: f64,
     /// Random colours, if any.
     pub colour_jitter: Option<ColourJitter>,
+    /// Probability of a Gaussian blur, 0..=1, of a standard deviation from 0.1 to 2 pixels of the view.
+    pub blur_probability: f64,
 }
 
 impl AugmentConfig {
     /// ToCo's values at this crop size.
     pub fn new(crop_size: usize) -> Self {
-        Self { crop_size, scale: [0.5, 2.0], flip_probability: 0.5, colour_jitter: Some(ColourJitter::default()) }
+        Self {
+            crop_size,
+            scale: [0.5, 2.0],
+            flip_probability: 0.5,
+            colour_jitter: Some(ColourJitter::default()),
+            blur_probability: 1.0,
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), DataError> {
@@ -43,8 +55,12 @@ impl AugmentConfig {
         if !(smallest > 0.0 && smallest <= largest && largest <= 16.0) {
             return refuse("scale", format!("{:?}", self.scale), "two ascending numbers above 0 and up to 16");
         }
-        if !(0.0..=1.0).contains(&self.flip_probability) {
-            return refuse("flip probability", self.flip_probability.to_string(), "from 0 to 1");
+        for (setting, probability) in
+            [("flip probability", self.flip_probability), ("blur probability", self.blur_probability)]
+        {
+            if !(0.0..=1.0).contains(&probability) {
+                return refuse(setting, probability.to_string(), "from 0 to 1");
+            }
         }
         self.colour_jitter.as_ref().map_or(Ok(()), ColourJitter::check)
     }
@@ -103,8 +119,13 @@ impl Augmenter {
             width: columns.source_length,
             height: rows.source_length,
         };
-        let bytes = resize_region(&mut self.resizer, picture, region, [columns.length as u32, rows.length as u32])?;
+        let size = [columns.length as u32, rows.length as u32];
+        let mut bytes = resize_region(&mut self.resizer, picture, region, size)?;
         let map = self.config.colour_jitter.as_ref().map(|jitter| jitter.draw(rng, &bytes));
+        if rng.random_bool(self.config.blur_probability) {
+            let sharp = RgbImage::from_raw(size[0], size[1], bytes).expect("three bytes for each pixel");
+            bytes = blur(&sharp, rng.random_range(BLUR_SIGMA[0]..=BLUR_SIGMA[1])).into_raw();
+        }
 
         view.fill(0.0);
         for (row, line) in bytes.chunks_exact(3 * columns.length).enumerate() {

@@ -12,7 +12,7 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 /// Random brightness, contrast, saturation and hue, in random order, with the strengths of ToCo's `datasets/voc.py`.
 ///
 /// All four are affine in RGB (the hue is turned in YIQ, not in HSV), so they become one matrix that is applied once and
-/// clamped once. ToCo's blur of every picture is left out: it hides the detail that the patches should localise.
+/// clamped once.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColourJitter {

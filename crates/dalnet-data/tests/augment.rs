@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 fn plain(crop_size: usize, scale: [f64; 2], flip_probability: f64) -> AugmentConfig {
-    AugmentConfig { crop_size, scale, flip_probability, colour_jitter: None }
+    AugmentConfig { crop_size, scale, flip_probability, colour_jitter: None, blur_probability: 0.0 }
 }
 
 fn view(config: AugmentConfig, picture: &RgbImage, seed: u64) -> (Vec<f32>, [usize; 4]) {
@@ -137,6 +137,28 @@ fn colours_change_inside_the_box_alone_and_stay_in_range() {
 }
 
 #[test]
+fn blur_takes_detail_and_keeps_the_mean() {
+    // A checkerboard: what blurs it takes its contrast, not its brightness.
+    let picture = RgbImage::from_fn(32, 32, |x, y| Rgb([if (x + y) % 2 == 0 { 255 } else { 55 }; 3]));
+    let blurred = AugmentConfig { blur_probability: 1.0, ..plain(32, [1.0; 2], 0.0) };
+    let mut weakest = f64::INFINITY;
+    for seed in 0..20 {
+        let contrast_and_mean = |config| {
+            let (values, _) = view(config, &picture, seed);
+            let inner = |row: usize| values[32 * row + 8..32 * row + 24].iter().map(|value| f64::from(*value));
+            let inner = (8..24).flat_map(inner).collect::<Vec<_>>();
+            let mean = inner.iter().sum::<f64>() / inner.len() as f64;
+            (inner.iter().map(|value| (value - mean).abs()).sum::<f64>() / inner.len() as f64, mean)
+        };
+        let (sharp, mean) = contrast_and_mean(plain(32, [1.0; 2], 0.0));
+        let (soft, soft_mean) = contrast_and_mean(blurred);
+        assert!(soft <= sharp + 1e-6 && (mean - soft_mean).abs() < 0.02, "{soft} {sharp} {mean} {soft_mean}");
+        weakest = weakest.min(soft / sharp);
+    }
+    assert!(weakest < 0.05, "{weakest}");
+}
+
+#[test]
 fn extreme_pictures_and_seeds() {
     let config = AugmentConfig::new(16);
     for (seed, (width, height)) in [(1, 1), (1, 3000), (3000, 1), (5000, 4000)].into_iter().enumerate() {
@@ -156,6 +178,8 @@ fn refuses_settings_outside_their_range() {
     assert!(refused(plain(8, [2.0, 0.5], 0.5)).contains("scale is [2.0, 0.5]"));
     assert!(refused(plain(8, [f64::NAN, 0.5], 0.5)).contains("NaN"));
     assert!(refused(plain(8, [1.0, 1.0], 1.5)).contains("flip probability is 1.5"));
+    let blurred = AugmentConfig { blur_probability: -0.1, ..AugmentConfig::new(8) };
+    assert!(refused(blurred).contains("blur probability is -0.1"));
     let jitter = Some(ColourJitter { hue: 0.7, ..ColourJitter::default() });
     assert!(refused(AugmentConfig { colour_jitter: jitter, ..AugmentConfig::new(8) }).contains("hue: 0.7"));
     let mut augmenter = Augmenter::new(AugmentConfig::new(8), Normalisation::HALF).unwrap();

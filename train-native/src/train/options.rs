@@ -15,6 +15,7 @@ use super::freeze::Freeze;
 use super::preset::Preset;
 use super::progress::LogForm;
 use super::recipe::{AlignmentForm, Change, Recipe};
+use super::scale_range::ScaleRange;
 use super::schedule::{Polynomial, Rates};
 use crate::device::DeviceChoice;
 use crate::source::{Data, Source};
@@ -37,7 +38,9 @@ pub(crate) struct Options {
     pub(super) out: PathBuf,
     pub(super) crop: usize,
     pub(super) long_side: usize,
+    pub(super) scale: ScaleRange,
     pub(super) colour_jitter: bool,
+    pub(super) blur: f64,
     pub(super) batch: usize,
     pub(super) accumulate: usize,
     pub(super) iterations: usize,
@@ -85,6 +88,9 @@ impl Options {
                 bail!("--{name} 0 trains nothing; use at least 1");
             }
         }
+        if !(0.0..=1.0).contains(&self.blur) {
+            bail!("--blur {} is outside 0 to 1; use for example 0.5, or 0 for none", self.blur);
+        }
         if !(self.layer_decay > 0.0 && self.layer_decay <= 1.0) {
             bail!("--layer-decay {} is outside 0 to 1; use for example 0.75, or 1 for none", self.layer_decay);
         }
@@ -116,6 +122,8 @@ impl Options {
             classes,
             seed: self.seed,
             augment: AugmentConfig {
+                scale: self.scale.0,
+                blur_probability: self.blur,
                 colour_jitter: self.colour_jitter.then(ColourJitter::default),
                 ..AugmentConfig::new(self.crop)
             },

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::encoder::EncoderChoice;
 use super::progress::LogForm;
 use super::recipe::AlignmentForm;
+use super::scale_range::ScaleRange;
 use super::settings::Settings;
 use crate::device::DeviceChoice;
 
@@ -32,6 +33,7 @@ impl Preset {
             crop: Some(448),
             long_side: Some(448),
             colour_jitter: Some(true),
+            blur: Some(1.0),
             learning_rate: Some(6e-5),
             warm_up: Some(1500),
             checkpoint_every: Some(500),
@@ -89,7 +91,9 @@ pub(crate) fn common() -> Settings {
         alignment: Some(AlignmentForm::Contrastive),
         without: Some(Vec::new()),
         set: Some(Vec::new()),
+        scale: Some(ScaleRange([0.5, 2.0])),
         colour_jitter: Some(false),
+        blur: Some(0.0),
         accumulate: Some(1),
         layer_decay: Some(1.0),
         weight_decay: Some(0.01),
@@ -113,10 +117,12 @@ pub(crate) fn table() -> String {
     let mut rows = columns.iter().flatten().map(|(name, _)| name).collect::<Vec<_>>();
     rows.sort();
     rows.dedup();
+    let shared = common().table().unwrap_or_default();
     for row in rows {
         let value = |column: &Vec<(String, String)>| {
             let found = column.iter().find(|(name, _)| name == row);
-            cell(found.map_or("false", |(_, value)| value.trim_matches(['"', '[', ']'])))
+            let found = found.or_else(|| shared.iter().find(|(name, _)| name == row));
+            cell(found.map_or("-", |(_, value)| value.trim_matches(['"', '[', ']'])))
         };
         text.push_str(&format!("\n--{row:<22}{}", columns.iter().map(value).collect::<String>()));
     }

@@ -15,6 +15,7 @@ use super::options::Options;
 use super::preset::{self, Preset};
 use super::progress::LogForm;
 use super::recipe::{AlignmentForm, Change};
+use super::scale_range::ScaleRange;
 use crate::device::DeviceChoice;
 use crate::source::Source;
 
@@ -88,9 +89,16 @@ pub(crate) struct Settings {
     /// Longer side in pixels at which the trained network is shown pictures, for scores and by applications
     #[arg(long)]
     pub(super) long_side: Option<usize>,
+    /// Smallest and largest random scale of a picture before it is cropped. Scales and --crop belong together: a crop that
+    /// shows a small part of a photo often lacks what the tags name
+    #[arg(long, value_name = "SMALLEST,LARGEST")]
+    pub(super) scale: Option<ScaleRange>,
     /// Vary brightness, contrast, saturation, hue and greyness of the crops; =false switches a preset's off
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) colour_jitter: Option<bool>,
+    /// Share of the crops that are blurred, 0 to 1
+    #[arg(long, value_name = "PROBABILITY")]
+    pub(super) blur: Option<f64>,
     /// Pictures that are in memory at once; with --accumulate, a part of a step
     #[arg(long)]
     pub(super) batch: Option<usize>,

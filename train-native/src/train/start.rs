@@ -91,7 +91,13 @@ fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
         architecture,
         classes,
         normalisation,
-        input: Input { long_side: options.long_side, scales: vec![1.0], affinity: None, map: Map::default() },
+        input: Input {
+            long_side: options.long_side,
+            scales: vec![1.0],
+            affinity: None,
+            map: Map::default(),
+            refinement: None,
+        },
         background_threshold: 0.5,
         class_threshold: 0.5,
     };
