@@ -73,6 +73,12 @@ fn views(encoding: &Encoding) -> Result<Vec<Stored>, Box<dyn Error>> {
         assert!(distinct.len() > 1, "{map:?}: {distinct:?} compare little");
         views.push((map.name().to_owned(), Dtype::U8, vec![answer.height, answer.width], answer.labels));
     }
+    let options =
+        Options { classes: Some(vec![1, 2, 3]), map: Some(Map::Fused), refine: Some(true), ..Options::default() };
+    let answer = encoding.ask(&options)?;
+    let unrefined = &views.last().ok_or("there are maps")?.3;
+    assert!(answer.labels != *unrefined, "refinement changes something");
+    views.push(("refined".to_owned(), Dtype::U8, vec![answer.height, answer.width], answer.labels));
     let heat = encoding.heat(1, None)?;
     views.push(("heat".to_owned(), Dtype::U8, vec![heat.height, heat.width], heat.values));
     let similarity = encoding.similarity().ok_or("the model has an alignment")?;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use dalnet::refine::Refinement;
 use dalnet_assets::manifest::{FORMAT_VERSION, MANIFEST};
 use dalnet_assets::{Licence, Manifest, Map, Precision, Quality, write_model};
 use flate2::Compression;
@@ -72,6 +73,9 @@ struct Scores {
     miou: BTreeMap<String, f64>,
     background_threshold: BTreeMap<String, f32>,
     class_threshold: f32,
+    /// Reports that do not say so are from when no page refined.
+    #[serde(default)]
+    refined: bool,
 }
 
 impl Scores {
@@ -80,7 +84,7 @@ impl Scores {
         let scored = Map::ALL.into_iter().filter_map(|map| {
             let threshold = match map {
                 Map::Segmentation => Map::HEAD_THRESHOLD,
-                Map::Cam | Map::AuxiliaryCam => *self.background_threshold.get(map.name())?,
+                Map::Cam | Map::AuxiliaryCam | Map::Fused => *self.background_threshold.get(map.name())?,
             };
             Some((self.miou.get(map.name())?, map, threshold))
         });
@@ -102,6 +106,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         )
     })?;
     spec.class_threshold = scores.class_threshold;
+    // The head's labels are scored as they are.
+    let refined = scores.refined && spec.input.map != Map::Segmentation;
+    spec.input.refinement = refined.then(Refinement::default);
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         spec,

@@ -34,9 +34,12 @@ pub(crate) struct Options {
     /// Where to run: auto, cpu or gpu
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// At or below this value of the CAM (0 to 1) a pixel is background [default: the model's own]
+    /// At or below this value of the map (0 to 1) a pixel is background [default: the model's own]
     #[arg(long)]
     background_threshold: Option<f32>,
+    /// Let regions follow the picture's edges; =false leaves them as they are [default: as the model was scored]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    refine: Option<bool>,
     /// Segment pictures anew that have a mask and an overlay in --out already
     #[arg(long)]
     overwrite: bool,
@@ -66,7 +69,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let model = open_model(&options.model)?;
     let segmenter = Segmenter::load(model, device).with_context(|| options.model.display().to_string())?;
     eprintln!("segmenting {} pictures on {device_name}", pictures.len());
-    let question = Question { background_threshold: options.background_threshold, ..Question::default() };
+    let question =
+        Question { background_threshold: options.background_threshold, refine: options.refine, ..Question::default() };
     let batch = Batch::new(pictures.len())?;
     for picture in &pictures {
         if let Some(found) = batch.done(segment(&segmenter, picture, &question, &options.out)) {

@@ -12,6 +12,7 @@ mod preset;
 mod profile;
 mod progress;
 mod recipe;
+mod scale_range;
 mod schedule;
 mod settings;
 #[cfg(test)]

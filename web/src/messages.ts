@@ -38,7 +38,7 @@ export interface Segmentation {
 }
 
 /** A map of the network that can label the pixels; the engine's `maps` lists those that its model has. */
-export type MapName = 'cam' | 'auxiliary_cam' | 'segmentation';
+export type MapName = 'cam' | 'auxiliary_cam' | 'segmentation' | 'fused';
 
 /** How strongly one class is seen at every pixel of the picture, by one map: the engine's `heat`. */
 export interface Heat {
@@ -67,6 +67,8 @@ export interface Options {
   readonly background_threshold?: number;
   /** The map that labels the pixels; without it, the model's own. */
   readonly map?: MapName;
+  /** Whether the map follows the picture's edges; without it, as the model has it. */
+  readonly refine?: boolean;
 }
 
 /** A photo to segment. The same photo again is answered from what the engine remembers of it. */

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dalnet::DalNetConfig;
 use dalnet::affinity::Affinity;
+use dalnet::refine::Refinement;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
@@ -83,6 +84,9 @@ pub struct Input {
     /// Which of the network's maps labels the pixels.
     #[serde(default)]
     pub map: Map,
+    /// Lets the map follow the picture's edges before pixels are labelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refinement: Option<Refinement>,
 }
 
 /// A map of the network with a value in 0..1 for each class and pixel.
@@ -97,20 +101,27 @@ pub enum Map {
     /// From the segmentation head: the sigmoid of a class's logit minus the background's, which is above 0.5 where the
     /// head prefers the class to the background.
     Segmentation,
+    /// The mean of [`Self::AuxiliaryCam`] and [`Self::Segmentation`], which err in different places.
+    Fused,
 }
 
 impl Map {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::Cam, Self::AuxiliaryCam, Self::Segmentation];
+    pub const ALL: [Self; 4] = [Self::Cam, Self::AuxiliaryCam, Self::Segmentation, Self::Fused];
 
     /// Above this value of [`Self::Segmentation`] the head prefers a class to the background.
     pub const HEAD_THRESHOLD: f32 = 0.5;
 
-    /// The CAM to look at beside it: itself, or of the head's map the auxiliary one, which its labels are made of.
+    /// Whether it takes a segmentation head.
+    pub fn of_head(self) -> bool {
+        matches!(self, Self::Segmentation | Self::Fused)
+    }
+
+    /// The CAM to look at beside it: itself, or of the head's maps the auxiliary one, which its labels are made of.
     pub fn cam(self) -> Self {
         match self {
             Self::Cam => Self::Cam,
-            Self::AuxiliaryCam | Self::Segmentation => Self::AuxiliaryCam,
+            Self::AuxiliaryCam | Self::Segmentation | Self::Fused => Self::AuxiliaryCam,
         }
     }
 
@@ -120,6 +131,7 @@ impl Map {
             Self::Cam => "cam",
             Self::AuxiliaryCam => "auxiliary_cam",
             Self::Segmentation => "segmentation",
+            Self::Fused => "fused",
         }
     }
 }
@@ -150,7 +162,7 @@ pub struct Quality {
     pub protocol: String,
     /// Number of pictures.
     pub pictures: u64,
-    /// Mean IoU in percent, by the kind of prediction (`cam`, `auxiliary_cam`, `segmentation`).
+    /// Mean IoU in percent, by the kind of prediction (`cam`, `auxiliary_cam`, `segmentation`, `fused`).
     pub miou: BTreeMap<String, f64>,
 }
 
@@ -211,7 +223,7 @@ impl ModelSpec {
                 self.architecture.auxiliary_block, encoder.depth
             ));
         }
-        if self.input.map == Map::Segmentation && self.architecture.head.is_none() {
+        if self.input.map.of_head() && self.architecture.head.is_none() {
             return Err(ModelError::NoHead);
         }
         if self.normalisation.std.iter().any(|&std| !(std > 0.0 && std.is_finite())) {
@@ -226,6 +238,9 @@ impl ModelSpec {
         }
         if self.input.long_side < encoder.patch_size {
             return fail(format!("input.long_side {} is less than a patch", self.input.long_side));
+        }
+        if self.input.refinement.as_ref().is_some_and(|refinement| refinement.dilations.is_empty()) {
+            return fail("input.refinement has no dilations: a pixel needs neighbours".to_owned());
         }
         for (name, value) in
             [("background_threshold", self.background_threshold), ("class_threshold", self.class_threshold)]

@@ -8,7 +8,7 @@ use web_time::Instant;
 
 use crate::answer::{ClassShare, Heat, Segmentation, Similarity};
 use crate::error::EngineError;
-use crate::maps::find;
+use crate::map_values::MapValues;
 use crate::sampling::{interpolate, taps};
 
 #[cfg(test)]
@@ -25,6 +25,8 @@ pub struct Options {
     pub background_threshold: Option<f32>,
     /// The map that labels the pixels; `None` for the model's own.
     pub map: Option<Map>,
+    /// Whether the map follows the picture's edges; `None` as the model has it.
+    pub refine: Option<bool>,
 }
 
 /// Everything the network says of one picture, on the host.
@@ -35,29 +37,14 @@ pub struct Encoding {
     class_threshold: f32,
     /// The model's own.
     map: Map,
+    /// Whether the model's maps are refined unless something else is asked for.
+    refine: bool,
     /// `[height, width]` of the picture.
     size: [usize; 2],
     maps: MapValues,
     scores: Vec<f32>,
     similarity: Option<Similarity>,
     timings: Vec<(&'static str, Duration)>,
-}
-
-/// Maps of all kinds of one picture.
-#[derive(Debug, Clone)]
-pub(crate) struct MapValues {
-    /// `[height, width]`.
-    pub(crate) size: [usize; 2],
-    /// `[C, height, width]` each, 0..1.
-    pub(crate) values: Vec<(Map, Vec<f32>)>,
-}
-
-impl MapValues {
-    /// The map `[height, width]` of a class, counted from 0.
-    fn of(&self, map: Map, class: usize) -> Result<&[f32], EngineError> {
-        let pixels = self.size[0] * self.size[1];
-        Ok(&find(&self.values, map)?[class * pixels..][..pixels])
-    }
 }
 
 impl Encoding {
@@ -75,6 +62,7 @@ impl Encoding {
             background_threshold: spec.background_threshold,
             class_threshold: spec.class_threshold,
             map: spec.input.map,
+            refine: spec.input.refinement.is_some(),
             size,
             maps,
             scores: logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
@@ -83,7 +71,7 @@ impl Encoding {
         }
     }
 
-    /// Labels the picture. Where two classes are equally strong, the one of the smaller label wins.
+    /// Labels the picture. Maps are refined once for each class that is asked for. Where two classes are equally strong, the one of the smaller label wins.
     ///
     /// # Errors
     /// A class or a map that the model does not have, a threshold outside 0..1.
@@ -94,14 +82,15 @@ impl Encoding {
         if !(0.0..=1.0).contains(&threshold) {
             return Err(EngineError::Threshold(threshold));
         }
-        find(&self.maps.values, map)?;
         let asked = self.asked(options)?;
+        let maps = self.maps.of(map, &asked, options.refine.unwrap_or(self.refine))?;
+        let refined = start.elapsed();
         let [height, width] = self.size;
         let mut strongest = vec![threshold; height * width];
         let mut runner_up = vec![0.0_f32; height * width];
         let mut labels = vec![0_u8; height * width];
-        for class in &asked {
-            self.each_row(map, *class, |y, row| {
+        for (class, values) in asked.iter().zip(maps) {
+            self.each_row(values, |y, row| {
                 for (x, value) in row.iter().enumerate() {
                     let pixel = y * width + x;
                     runner_up[pixel] = runner_up[pixel].max(*value);
@@ -111,7 +100,7 @@ impl Encoding {
                         labels[pixel] = (class + 1) as u8;
                     }
                 }
-            })?;
+            });
         }
         let confidence = labels
             .iter()
@@ -121,11 +110,11 @@ impl Encoding {
         let confidence = confidence.collect();
         let classes = self.shares(&asked, &labels);
         let mut timings = self.timings.clone();
-        timings.push(("label", start.elapsed()));
+        timings.extend([("refine", refined), ("label", start.elapsed() - refined)]);
         Ok(Segmentation { width, height, labels, confidence, classes, timings })
     }
 
-    /// One class's map at the picture's size; `label` from 1, `map` the model's own if `None`.
+    /// One class's map at the picture's size, not refined; `label` from 1, `map` the model's own if `None`.
     ///
     /// # Errors
     /// A class or a map that the model does not have.
@@ -133,7 +122,9 @@ impl Encoding {
         let class = self.class(label)?;
         let [height, width] = self.size;
         let mut values = Vec::with_capacity(height * width);
-        self.each_row(map.unwrap_or(self.map), class, |_, row| values.extend(row.iter().map(|value| byte(*value))))?;
+        for map in self.maps.of(map.unwrap_or(self.map), &[class], false)? {
+            self.each_row(map, |_, row| values.extend(row.iter().map(|value| byte(*value))));
+        }
         Ok(Heat { width, height, values })
     }
 
@@ -147,16 +138,15 @@ impl Encoding {
         if map == Map::Segmentation && self.map != map { Map::HEAD_THRESHOLD } else { self.background_threshold }
     }
 
-    /// Calls `use_row` with the number and the values of each row of a class's map at the picture's size.
-    fn each_row(&self, map: Map, class: usize, mut use_row: impl FnMut(usize, &[f32])) -> Result<(), EngineError> {
-        let (values, [height, width]) = (self.maps.of(map, class)?, self.maps.size);
+    /// Calls `use_row` with the number and the values of each row of a map at the picture's size.
+    fn each_row(&self, map: &[f32], mut use_row: impl FnMut(usize, &[f32])) {
+        let [height, width] = self.maps.size();
         let columns = taps(width, self.size[1]);
         let mut row = vec![0.0; self.size[1]];
         for (y, tap) in taps(height, self.size[0]).into_iter().enumerate() {
-            interpolate(values, width, tap, &columns, &mut row);
+            interpolate(map, width, tap, &columns, &mut row);
             use_row(y, &row);
         }
-        Ok(())
     }
 
     /// Indices from 0 of the classes that may appear, ascending.

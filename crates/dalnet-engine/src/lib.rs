@@ -9,6 +9,7 @@ mod encoding;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod map_values;
 mod maps;
 mod picture;
 mod sampling;

@@ -23,11 +23,13 @@ pub struct Maps {
 impl Maps {
     /// Shows normalised `images` `[B, 3, H, W]` to `network` as `input` says; each view passes the encoder once.
     pub fn of(network: &DalNet, images: Tensor<4>, input: &Input) -> Self {
-        let Predictions { cams, segmentation, similarity } =
-            multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref());
+        let predictions = multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref());
+        let fused = predictions.fused();
+        let Predictions { cams, segmentation, similarity } = predictions;
         let Cams { cam, auxiliary_cam, logits } = cams;
         let mut maps = vec![(Map::Cam, cam), (Map::AuxiliaryCam, auxiliary_cam)];
         maps.extend(segmentation.map(|segmentation| (Map::Segmentation, foreground_maps(segmentation.logits))));
+        maps.extend(fused.map(|fused| (Map::Fused, fused)));
         Self { maps, similarity, logits }
     }
 

@@ -57,15 +57,14 @@ impl<'a> Picture<'a> {
     /// The picture as `spec` wants to see it: `[1, 3, h, w]`, its longer side scaled, each side to the nearest whole
     /// patch, normalised. The same for every use of a network: scoring, segmenting, in the browser.
     pub fn input(&self, spec: &ModelSpec, device: &Device) -> Tensor<4> {
-        let [height, width] = self.input_size(spec);
-        let pixels = resize(&self.opaque(), self.size(), [height, width]);
-        let (mean, std) = (spec.normalisation.mean, spec.normalisation.std);
-        let channel = |index: usize| {
-            let pixels = pixels.iter().skip(index).step_by(3);
-            pixels.map(move |byte| (f32::from(*byte) / 255.0 - mean[index]) / std[index])
-        };
-        let values = (0..3).flat_map(channel).collect::<Vec<_>>();
-        Tensor::from_data(TensorData::new(values, [1, 3, height, width]), device)
+        let (pixels, size) = self.shown(spec);
+        normalised(&pixels, size, spec, device)
+    }
+
+    /// The pixels of [`Self::input`] before they are normalised: RGB bytes `[h, w, 3]`, and `[h, w]`.
+    pub(crate) fn shown(&self, spec: &ModelSpec) -> (Vec<u8>, [usize; 2]) {
+        let size = self.input_size(spec);
+        (resize(&self.opaque(), self.size(), size), size)
     }
 
     /// `[height, width]` after scaling the longer side, each to the nearest whole patch.
@@ -86,6 +85,17 @@ impl<'a> Picture<'a> {
         }
         rgb
     }
+}
+
+/// RGB bytes `[h, w, 3]` as the network's input `[1, 3, h, w]`.
+pub(crate) fn normalised(rgb: &[u8], [height, width]: [usize; 2], spec: &ModelSpec, device: &Device) -> Tensor<4> {
+    let (mean, std) = (spec.normalisation.mean, spec.normalisation.std);
+    let channel = |index: usize| {
+        let values = rgb.iter().skip(index).step_by(3);
+        values.map(move |byte| (f32::from(*byte) / 255.0 - mean[index]) / std[index])
+    };
+    let values = (0..3).flat_map(channel).collect::<Vec<_>>();
+    Tensor::from_data(TensorData::new(values, [1, 3, height, width]), device)
 }
 
 /// Bilinear with antialiasing, on bytes: the same result on every machine.

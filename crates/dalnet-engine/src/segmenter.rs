@@ -6,10 +6,11 @@ use dalnet_assets::{Map, Model, ModelSpec};
 use web_time::Instant;
 
 use crate::answer::{Segmentation, Similarity};
-use crate::encoding::{Encoding, MapValues, Options};
+use crate::encoding::{Encoding, Options};
 use crate::error::EngineError;
+use crate::map_values::MapValues;
 use crate::maps::Maps;
-use crate::picture::Picture;
+use crate::picture::{Picture, normalised};
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,7 @@ impl Segmenter {
     /// The maps that [`Options::map`] may name.
     pub fn maps(&self) -> Vec<Map> {
         let head = self.network.head.is_some();
-        Map::ALL.into_iter().filter(|map| head || *map != Map::Segmentation).collect()
+        Map::ALL.into_iter().filter(|map| head || !map.of_head()).collect()
     }
 
     /// Runs the network on a picture, once for all that may be asked: the slow half of [`Self::segment`].
@@ -50,8 +51,8 @@ impl Segmenter {
     pub async fn encode(&self, picture: &Picture<'_>) -> Result<Encoding, EngineError> {
         picture.check_sides()?;
         let start = Instant::now();
-        let input = picture.input(&self.spec, &self.device);
-        let [_, _, height, width] = input.dims();
+        let (pixels, size) = picture.shown(&self.spec);
+        let input = normalised(&pixels, size, &self.spec, &self.device);
         let prepared = start.elapsed();
         let Maps { maps, similarity, logits } = Maps::of(&self.network, input, &self.spec.input);
         let logits = read(logits).await?;
@@ -68,7 +69,8 @@ impl Segmenter {
             None => None,
         };
         let timings = vec![("prepare", prepared), ("encode", start.elapsed() - prepared)];
-        let maps = MapValues { size: [height, width], values };
+        let refinement = self.spec.input.refinement.clone().unwrap_or_default();
+        let maps = MapValues::new(size, pixels, refinement, values);
         Ok(Encoding::new(&self.spec, picture.size(), maps, &logits, similarity, timings))
     }
 

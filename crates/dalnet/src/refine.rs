@@ -70,6 +70,15 @@ impl Refinement {
         if on_host(&maps.device()) { self.refine_on_host(pixels, maps) } else { tensor::refine(self, pixels, maps) }
     }
 
+    /// [`Self::refine`] without the growth: `maps` of 0 to 1 stay within 0 to 1, and a constant map stays as it is.
+    ///
+    /// # Panics
+    /// As [`Self::refine`].
+    pub fn refine_within_range(&self, pixels: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
+        let growth = (1.0 + f64::from(self.w2)).powi(self.iterations as i32);
+        self.refine(pixels, maps) / growth
+    }
+
     fn refine_on_host(&self, pixels: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
         let (shape, device) = (maps.dims(), maps.device());
         let (pixels, mut maps) = (values(pixels), values(maps));

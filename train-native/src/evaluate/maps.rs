@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dalnet::DalNet;
-use dalnet::cam::{Cams, multi_scale_cam};
 use dalnet::pixels::denormalise;
 use dalnet::refine::Refinement;
 use dalnet::resize::Resize;
 use dalnet::similarity::{nearest_class, similarity_maps};
-use dalnet_assets::{Map, ModelSpec};
+use dalnet_assets::{Input, ModelSpec};
 use dalnet_data::Sample;
+use dalnet_engine::Maps as NetworkMaps;
 use image::RgbImage;
 
 use super::protocol::{CAMS, Protocol};
@@ -47,37 +47,31 @@ pub(super) fn maps_of(
     let truth = sample.read_mask(photo.dimensions().into(), spec.classes.len())?;
     let device = network.classifier.weight().val().device();
     let (images, size) = input_of(photo.clone(), spec, &device)?;
-    let cams = multi_scale_cam(network, images.clone(), &protocol.scales, protocol.affinity.as_ref());
+    let input = Input { scales: protocol.scales.clone(), affinity: protocol.affinity.clone(), ..spec.input.clone() };
+    let maps = NetworkMaps::of(network, images.clone(), &input);
     let pseudo_labels = protocol.pseudo_labels.as_ref().map(|refined| {
-        let cam = cam_of(&cams, protocol.label_cam(spec));
+        let cam = maps.get(protocol.label_cam(spec))?;
         refined_labels(refined, spec, images.clone(), cam, &sample.labels, size)
     });
     let present = present_classes(&sample.labels, &device);
     let pixels = denormalise(images.clone(), spec.normalisation.mean, spec.normalisation.std);
     let at_mask_size = |cam: Tensor<4>| -> Result<Vec<f32>> {
         let cam = cam.select(1, present.clone());
-        let cam = if protocol.refine { Refinement::default().refine(pixels.clone(), cam) } else { cam };
+        let cam = if protocol.refine { Refinement::default().refine_within_range(pixels.clone(), cam) } else { cam };
         Ok(Resize::BILINEAR.apply(cam, size).into_data().try_to_vec::<f32>()?)
     };
-    let named = CAMS.map(|map| Ok((map.name(), at_mask_size(cam_of(&cams, map))?)));
+    let scored = maps.maps.iter().filter(|(map, _)| CAMS.contains(map));
+    let cams = scored.map(|(map, values)| Ok((map.name(), at_mask_size(values.clone())?))).collect::<Result<_>>()?;
     let segmentations = segmentations(network, images.clone(), photo, &sample.labels, protocol)?;
     Ok(Maps {
         truth: truth.labels,
         size,
-        cams: named.into_iter().collect::<Result<_>>()?,
-        logits: cams.logits.into_data().try_to_vec()?,
+        cams,
+        logits: maps.logits.into_data().try_to_vec()?,
         segmentations,
         pseudo_labels: pseudo_labels.transpose()?,
         nearest: nearest_texts(network, images)?,
     })
-}
-
-/// `[1, C, h, w]`, 0..1. Labels of the head are made of the auxiliary CAM.
-fn cam_of(cams: &Cams, map: Map) -> Tensor<4> {
-    match map {
-        Map::Cam => cams.cam.clone(),
-        Map::AuxiliaryCam | Map::Segmentation => cams.auxiliary_cam.clone(),
-    }
 }
 
 /// The label of the nearest class text of each patch, of picture and mirror image together at scale 1.

@@ -11,8 +11,8 @@ use dalnet_assets::{Map, ModelSpec};
 /// Scales at which the head segments, as ToCo's `tools/infer_seg_voc.py` and `infer_seg_coco_ddp.py` have them.
 pub(super) const SEGMENTATION_SCALES: [f64; 3] = [1.0, 1.25, 1.5];
 
-/// The maps that are swept over background thresholds.
-pub(crate) const CAMS: [Map; 2] = [Map::Cam, Map::AuxiliaryCam];
+/// The maps that are swept over background thresholds, as far as a network has them.
+pub(crate) const CAMS: [Map; 3] = [Map::Cam, Map::AuxiliaryCam, Map::Fused];
 
 /// Levels of the object mask: those of the contrastive alignment.
 pub(crate) const OBJECT_LEVELS: ObjectLevels = ObjectLevels { foreground: 0.5, background: 0.25 };

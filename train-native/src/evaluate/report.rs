@@ -39,6 +39,8 @@ pub(crate) struct Report {
     /// Share of the pixels that the pseudo labels leave open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pseudo_label_uncertain: Option<f64>,
+    /// Whether the maps with a threshold were refined by the picture's pixels.
+    pub(crate) refined: bool,
     /// Of the classifier, mean average precision over classes in percent.
     pub(crate) classification_map: Option<f64>,
     /// The probability from which on a class counts as predicted, the best of the grid, and the F1 score there in
@@ -74,6 +76,7 @@ impl Report {
             boundary_iou: BTreeMap::new(),
             background_threshold: BTreeMap::new(),
             pseudo_label_uncertain: None,
+            refined: protocol.refine,
             classification_map: None,
             class_threshold: 0.5,
             classification_f1: 0.0,
@@ -146,6 +149,9 @@ impl Report {
             self.classification_f1,
             self.class_threshold
         );
+        if self.miou.contains_key(Map::Fused.name()) {
+            text.push_str(&format!(", fused {}", map(Map::Fused.name())));
+        }
         if let (Some(alone), Some(tagged)) = (self.miou.get(SEGMENTATION), self.miou.get(SEGMENTATION_WITH_TAGS)) {
             text.push_str(&format!(", segmentation {alone:.2}, with tags {tagged:.2}"));
         }

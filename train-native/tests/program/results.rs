@@ -5,6 +5,7 @@ use std::fs;
 use std::io::BufReader;
 use std::path::Path;
 
+use dalnet::refine::Refinement;
 use dalnet_assets::files::sha256;
 use dalnet_assets::{Manifest, Map, Precision};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb, RgbaImage};
@@ -146,9 +147,14 @@ fn segments_a_huge_picture() {
 
 /// Exports the shared run into `out`, with the map `best` scored best.
 fn export_with(tree: &Tree, best: &str, precision: &str, out: &str) -> Manifest {
+    export_scored(tree, |scores| scores["miou"][best] = 99.0.into(), precision, out)
+}
+
+/// Of scores that `change` changes.
+fn export_scored(tree: &Tree, change: impl FnOnce(&mut Value), precision: &str, out: &str) -> Manifest {
     let mut scores: Value =
         serde_json::from_str(&fs::read_to_string(shared().join("scores.json")).expect("scores")).expect("JSON");
-    scores["miou"][best] = 99.0.into();
+    change(&mut scores);
     let scores = tree.write("best.json", scores.to_string());
     let (run, card, out) = (shared().join("run"), shared().join("card.json"), tree.path(out));
     succeeds(export(&run, &scores, &card, &out).args(["--precision", precision]));
@@ -192,7 +198,7 @@ fn an_exported_model_says_where_it_comes_from_and_how_good_it_is() {
 #[test]
 fn the_map_of_the_best_score_is_shipped() {
     let tree = Tree::new();
-    for (best, map) in [("cam", Map::Cam), ("auxiliary_cam", Map::AuxiliaryCam)] {
+    for (best, map) in [("cam", Map::Cam), ("auxiliary_cam", Map::AuxiliaryCam), ("fused", Map::Fused)] {
         let spec = export_with(&tree, best, "int8", best).spec;
         assert_eq!(spec.input.map, map);
     }
@@ -201,6 +207,23 @@ fn the_map_of_the_best_score_is_shipped() {
     let picture = tree.write("photo.jpg", jpeg(&scene(2), None));
     succeeds(segment(&tree.path("segmentation"), &tree.path("masks")).arg(&picture));
     assert_eq!(read_mask(&tree.path("masks/photo.png")).0, SIZE);
+}
+
+#[test]
+fn what_was_scored_refined_is_shipped_so() {
+    let tree = Tree::new();
+    for (best, refined, expected) in [
+        ("fused", false, None),
+        ("fused", true, Some(Refinement::default())),
+        // The head's labels are scored as they are.
+        ("segmentation", true, None),
+    ] {
+        let change = |scores: &mut Value| {
+            scores["miou"][best] = 99.0.into();
+            scores["refined"] = refined.into();
+        };
+        assert_eq!(export_scored(&tree, change, "int8", "out").spec.input.refinement, expected, "{best}, {refined}");
+    }
 }
 
 #[test]

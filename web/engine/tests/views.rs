@@ -21,7 +21,7 @@ const PARITY: &[u8] = include_bytes!("../../../tests/fixtures/parity.safetensors
 #[wasm_bindgen_test]
 async fn every_view_as_native() {
     let mut engine = engine().await;
-    assert_eq!(engine.maps(), ["cam", "auxiliary_cam", "segmentation"]);
+    assert_eq!(engine.maps(), ["cam", "auxiliary_cam", "segmentation", "fused"]);
     assert!(engine.similarity().is_err() && engine.heat(1, JsValue::UNDEFINED).is_err(), "no picture yet");
     let parity = SafeTensors::deserialize(PARITY).unwrap();
     let photo = parity.tensor("rgba").unwrap();
@@ -33,6 +33,8 @@ async fn every_view_as_native() {
         let answer = engine.ask(options(map)).ok().expect("an answer");
         assert_labels(map.name(), &bytes(&answer, "labels"));
     }
+    let answer = engine.ask(refined(Map::Fused)).ok().expect("an answer");
+    assert_labels("refined", &bytes(&answer, "labels"));
     let heat = engine.heat(1, JsValue::UNDEFINED).ok().expect("the model's own map");
     assert_labels("heat", &bytes(&heat, "values"));
     assert_eq!((number(&heat, "width"), number(&heat, "height")), (width, height));
@@ -54,6 +56,7 @@ async fn memory_stays_flat() {
         let rgba = (0..width * height * 4).map(|byte| (byte * (index + 3) % 251) as u8).collect::<Vec<_>>();
         engine.segment(&rgba, width as u32, height as u32, options(Map::Cam)).await.ok().expect("a segmentation");
         engine.ask(options(Map::Segmentation)).ok().expect("an answer");
+        engine.ask(refined(Map::Fused)).ok().expect("a refined answer");
         engine.heat(1, JsValue::UNDEFINED).ok().expect("a heat map");
         engine.similarity().ok().expect("a similarity");
         if index + 1 == WARM_UP {
@@ -73,6 +76,12 @@ async fn engine() -> Engine {
 /// All classes by one map, as an object of JavaScript.
 fn options(map: Map) -> JsValue {
     let options = Options { classes: Some(vec![1, 2, 3]), map: Some(map), ..Options::default() };
+    serde_wasm_bindgen::to_value(&options).unwrap()
+}
+
+/// The same, along the picture's edges.
+fn refined(map: Map) -> JsValue {
+    let options = Options { classes: Some(vec![1, 2, 3]), map: Some(map), refine: Some(true), ..Options::default() };
     serde_wasm_bindgen::to_value(&options).unwrap()
 }
 

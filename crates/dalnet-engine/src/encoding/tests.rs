@@ -1,3 +1,5 @@
+use burn::tensor::{Device, Tensor, TensorData};
+use dalnet::refine::Refinement;
 use dalnet_assets::{Map, ModelSpec};
 
 use super::{Encoding, MapValues, Options, Segmentation};
@@ -16,7 +18,12 @@ fn encoding() -> Encoding {
 }
 
 fn of_maps(size: [usize; 2], map_size: [usize; 2], values: Vec<(Map, Vec<f32>)>) -> Encoding {
-    Encoding::new(&spec(), size, MapValues { size: map_size, values }, &LOGITS, None, Vec::new())
+    Encoding::new(&spec(), size, grey(map_size, values), &LOGITS, None, Vec::new())
+}
+
+/// Maps of a picture without edges.
+fn grey(size: [usize; 2], values: Vec<(Map, Vec<f32>)>) -> MapValues {
+    MapValues::new(size, vec![127; 3 * size[0] * size[1]], Refinement::default(), values)
 }
 
 fn ask(classes: Option<&[usize]>, background_threshold: Option<f32>) -> Result<Segmentation, EngineError> {
@@ -102,7 +109,8 @@ fn questions_that_make_no_sense_are_refused() {
 #[test]
 fn every_map_answers_at_its_own_threshold() {
     let of = |map: Map, background_threshold: Option<f32>| {
-        let options = Options { classes: Some(vec![1, 2, 3]), background_threshold, map: Some(map) };
+        let options =
+            Options { classes: Some(vec![1, 2, 3]), background_threshold, map: Some(map), ..Options::default() };
         encoding().ask(&options).unwrap().labels
     };
     assert_eq!(of(Map::Cam, None), ask(Some(&[1, 2, 3]), None).unwrap().labels);
@@ -111,7 +119,7 @@ fn every_map_answers_at_its_own_threshold() {
     // The model's own threshold is that of its own map: the head's stays one half.
     let mut spec = spec();
     spec.background_threshold = 0.0;
-    let maps = MapValues { size: [1, 4], values: vec![(Map::Segmentation, SEGMENTATION.concat())] };
+    let maps = grey([1, 4], vec![(Map::Segmentation, SEGMENTATION.concat())]);
     let encoding = |spec: &ModelSpec| Encoding::new(spec, [1, 4], maps.clone(), &LOGITS, None, Vec::new());
     let options = Options { classes: Some(vec![1]), map: Some(Map::Segmentation), ..Options::default() };
     assert_eq!(encoding(&spec).ask(&options).unwrap().labels, [0, 0, 1, 0]);
@@ -128,4 +136,50 @@ fn heat_is_one_map_at_the_pictures_size() {
     // Half-pixel centres: a quarter of the way from one sample to the other.
     let heat = of_maps([1, 4], [1, 2], vec![(Map::Cam, vec![0.0, 1.0, 0.0, 0.0, 0.0, 0.0])]).heat(1, None).unwrap();
     assert_eq!(heat.values, [0, 64, 191, 255]);
+}
+
+/// A dark and a bright half, and maps of two classes that end beside their border, one on either side.
+#[test]
+fn refined_maps_follow_the_pictures_edges() {
+    let size @ [height, width] = [24, 32];
+    let of_pixels = |value: &dyn Fn(usize, usize) -> f32| {
+        (0..height * width).map(|index| value(index / width, index % width)).collect::<Vec<_>>()
+    };
+    let pixels = of_pixels(&|row, column| if column < 16 { 20.0 } else { 220.0 } + ((row * 7 + column * 3) % 5) as f32);
+    let bytes = pixels.iter().flat_map(|value| [*value as u8; 3]).collect::<Vec<_>>();
+    let left = of_pixels(&|_, column| if column < 18 { 0.9 } else { 0.1 });
+    let right = of_pixels(&|_, column| if column < 18 { 0.1 } else { 0.8 });
+    let absent = vec![0.0; height * width];
+    let refinement = Refinement { dilations: vec![1, 2, 4], ..Refinement::default() };
+    let values = vec![(Map::Cam, [left.clone(), right, absent].concat())];
+    let maps = MapValues::new(size, bytes, refinement.clone(), values);
+    let mut spec = spec();
+    let encoding = |spec: &ModelSpec| Encoding::new(spec, size, maps.clone(), &LOGITS, None, Vec::new());
+    let ask = |encoding: &Encoding, classes: &[usize], refine| {
+        let classes = Some(classes.to_vec());
+        encoding.ask(&Options { classes, refine, ..Options::default() }).unwrap().labels
+    };
+    let expected = of_pixels(&|_, column| if column < 16 { 1.0 } else { 2.0 });
+    let wrong =
+        |labels: &[u8]| labels.iter().zip(&expected).filter(|(label, side)| f32::from(**label) != **side).count();
+    let plain = encoding(&spec);
+    assert_eq!(wrong(&ask(&plain, &[1, 2], None)), 2 * height, "two columns beyond the border");
+    let refined = ask(&plain, &[1, 2], Some(true));
+    assert!(wrong(&refined) < height / 2, "{} pixels beyond the border", wrong(&refined));
+    // As the refinement itself has it, whatever was asked for before.
+    let channels = pixels.iter().map(|value| value.trunc() / 255.0).collect::<Vec<_>>().repeat(3);
+    let tensor = |values, channels| {
+        Tensor::<4>::from_data(TensorData::new::<f32, _>(values, [1, channels, height, width]), &Device::flex())
+    };
+    let direct = refinement.refine_within_range(tensor(channels, 3), tensor(left, 1)).into_data();
+    let direct = direct.iter::<f32>().map(|value| u8::from(value > 0.5)).collect::<Vec<_>>();
+    for encoding in [plain, encoding(&spec)] {
+        assert_eq!(ask(&encoding, &[1], Some(true)), direct);
+        assert_eq!(ask(&encoding, &[2, 1], Some(true)), refined);
+        assert_eq!(wrong(&ask(&encoding, &[1, 2], Some(false))), 2 * height);
+    }
+    spec.input.refinement = Some(refinement);
+    let own = encoding(&spec);
+    assert_eq!(ask(&own, &[1, 2], None), refined);
+    assert_eq!(wrong(&ask(&own, &[1, 2], Some(false))), 2 * height);
 }
