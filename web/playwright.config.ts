@@ -28,7 +28,12 @@ export default defineConfig({
     url: 'http://localhost:4173/some/folder/',
     reuseExistingServer: false,
   },
-  use: { baseURL: 'http://localhost:4173/some/folder/', viewport: { width: 1280, height: 860 } },
+  use: {
+    baseURL: 'http://localhost:4173/some/folder/',
+    viewport: { width: 1280, height: 860 },
+    // It would copy the whole site in every test; those of it allow it.
+    serviceWorkers: 'block',
+  },
   projects: [
     // Without the flag Chromium finds no adapter here: the path of a browser without WebGPU.
     { name: 'cpu', testIgnore: 'webgpu.spec.ts', use: { launchOptions: { executablePath, args: ARGS } } },

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { defineConfig } from 'vite';
+import { serviceWorker } from './service-worker-plugin.ts';
 
 /** Size of the wasm engine in bytes: a compressed response does not tell it, and the progress bar needs it. */
 function engineBytes(): number {
@@ -22,4 +23,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   worker: { format: 'es' },
+  plugins: [serviceWorker()],
 });

@@ -3,19 +3,25 @@ import { megabytes, Sentence, textOf } from './sentence.ts';
 /** Without a byte for this long, a download counts as interrupted. */
 const STALL_MS = 30_000;
 
+/** The host cannot be reached. */
+export class Unreachable extends Sentence {
+  override name = 'Unreachable';
+}
+
 /** Told after every chunk how many bytes of a download have arrived so far. */
 export type OnBytes = (loaded: number) => void;
 
 /**
  * Asks for `url`.
- * @throws Sentence when there is no connection or the host has no such file.
+ * @throws Unreachable when there is no connection.
+ * @throws Sentence when the host has no such file.
  */
 export async function request(url: string, what: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(url, init);
   } catch {
-    throw new Sentence(
+    throw new Unreachable(
       `${what} could not be downloaded: no connection to ${new URL(url).host}. Check it, then try again.`,
     );
   }

@@ -49,6 +49,21 @@ export class EngineClient {
     if (this.#job) this.#send(this.#job);
   }
 
+  /** Ends all work and gives the job that was not answered. */
+  stop(): Job | null {
+    const job = this.#job;
+    this.#job = null;
+    this.#end();
+    return job;
+  }
+
+  /** Starts again on another device, with the unanswered job. */
+  choose(preference: DevicePreference): void {
+    this.#preference = preference;
+    this.#note = '';
+    this.start();
+  }
+
   /** Hands a job over; the one before must be answered. After a failure the engine starts again first. */
   run(job: Job): void {
     this.#job = job;

@@ -13,6 +13,8 @@ export class Legend {
   readonly #othersBox = element('others-box', HTMLElement);
   readonly #empty = element('legend-empty', HTMLElement);
   #names: readonly string[] = [];
+  /** What the rows were made of: as long as that is the same, a camera's next frame changes their numbers alone. */
+  #made = '';
 
   /** `onToggle` hears the label of a class that the visitor switches on or off. */
   constructor(onToggle: (label: number) => void) {
@@ -22,10 +24,27 @@ export class Legend {
         if (button) onToggle(Number(button.value));
       });
     }
+    document.addEventListener('keydown', (event) => {
+      const isTyping =
+        event.target instanceof HTMLElement && event.target.matches('select, textarea, input[type=text]');
+      if (isTyping || event.ctrlKey || event.altKey || event.metaKey || !/^[1-9]$/.test(event.key)) return;
+      const row = this.#list.querySelectorAll('button').item(Number(event.key) - 1);
+      if (row) onToggle(Number(row.value));
+    });
   }
 
   /** Lists the classes of `photo`; `names` are the model's classes. */
   draw(photo: Photo | null, names: readonly string[]): void {
+    const rows = photo?.answer ? photo.rows : [];
+    const on = new Set(photo ? labelsOn(photo) : []);
+    const results = new Map(photo?.answer?.segmentation.classes.map((result) => [result.index, result]));
+    const made = JSON.stringify([photo?.id, photo?.answer !== null, rows, [...on], names]);
+    if (made !== this.#made) this.#make(photo, rows, on, names);
+    this.#made = made;
+    for (const button of this.#list.querySelectorAll('button')) setNumbers(button, results.get(Number(button.value)));
+  }
+
+  #make(photo: Photo | null, rows: readonly number[], on: ReadonlySet<number>, names: readonly string[]): void {
     this.#names = names;
     const { activeElement } = document;
     const lists = [this.#list, this.#others];
@@ -33,11 +52,8 @@ export class Legend {
       activeElement instanceof HTMLButtonElement && lists.some((list) => list.contains(activeElement))
         ? activeElement.value
         : null;
-    const rows = photo?.answer ? photo.rows : [];
-    const on = new Set(photo ? labelsOn(photo) : []);
-    const results = new Map(photo?.answer?.segmentation.classes.map((result) => [result.index, result]));
     const looks = looksOf(rows);
-    this.#list.replaceChildren(...rows.map((label) => this.#row(label, on.has(label), results.get(label), looks)));
+    this.#list.replaceChildren(...rows.map((label, index) => this.#row(label, on.has(label), index + 1, looks)));
     this.#empty.hidden = rows.length > 0;
     this.#empty.textContent = photo?.answer
       ? 'The model finds none of its classes in this photo.'
@@ -50,20 +66,22 @@ export class Legend {
     }
   }
 
-  #row(label: number, isOn: boolean, result: ClassResult | undefined, looks: Looks): HTMLElement {
-    const share = result?.share ?? 0;
+  #row(label: number, isOn: boolean, place: number, looks: Looks): HTMLElement {
     const item = make('li', 'row');
     const button = make('button', 'class');
     button.type = 'button';
     button.value = String(label);
     button.ariaPressed = String(isOn);
-    const bar = make('span', 'bar');
-    bar.style.setProperty('--share', String(share));
     const look = looks.get(label);
     const swatch = make('span', `swatch ${look?.filling ?? 'solid'}`);
     if (look) button.style.setProperty('--hue', css(look));
-    button.append(swatch, make('span', 'name', nameOf(this.#names, label)), make('span', 'share', percent(share)), bar);
-    if (result) button.title = `${percent(result.score)} sure that it is in the photo`;
+    button.append(swatch, make('span', 'name', nameOf(this.#names, label)), make('span', 'share'), make('span', 'bar'));
+    if (place <= 9) {
+      const key = make('kbd', 'key', String(place));
+      key.ariaHidden = 'true';
+      button.append(key);
+      button.setAttribute('aria-keyshortcuts', String(place));
+    }
     item.append(button);
     return item;
   }
@@ -76,4 +94,13 @@ export class Legend {
     item.append(button);
     return item;
   }
+}
+
+/** Writes what the newest answer says about the class into its row. */
+function setNumbers(button: HTMLButtonElement, result: ClassResult | undefined): void {
+  const share = result?.share ?? 0;
+  button.style.setProperty('--share', String(share));
+  const text = button.querySelector('.share');
+  if (text) text.textContent = percent(share);
+  button.title = result ? `${percent(result.score)} sure that it is in the photo` : '';
 }

@@ -1,15 +1,21 @@
 /** The page: connects what the visitor does with the engine's worker and with what is shown. */
+import { Camera } from './camera.ts';
+import { DeviceControl } from './device-control.ts';
+import { Divider } from './divider.ts';
+import { element } from './dom.ts';
 import { Filmstrip } from './filmstrip.ts';
 import { type Incoming, takePhotos } from './intake.ts';
 import { Legend } from './legend.ts';
 import type { DevicePreference } from './messages.ts';
+import { keepForOffline } from './offline.ts';
 import { fetchPhoto } from './photo-address.ts';
 import { CAPACITY } from './queue.ts';
 import { SavePanel } from './save-panel.ts';
-import { textOf } from './sentence.ts';
+import { seconds, textOf } from './sentence.ts';
 import { Session } from './session.ts';
 import { Stage, summarise } from './stage.ts';
 import { Status } from './status.ts';
+import { ViewControls } from './view-controls.ts';
 import './style/base.css';
 import './style/layout.css';
 import './style/stage.css';
@@ -19,17 +25,26 @@ import './style/strip.css';
 
 /** A sentence that concerns no photo and stands until the visitor does something else. */
 let notice = '';
-const stage = new Stage();
+const view = new ViewControls((changed) => stage.setView(changed));
+const stage = new Stage(view.view);
 const session = new Session(preference(), new URL('model/manifest.json', document.baseURI).href, {
-  phase: speak,
-  device: (label, note) => status.device(label, note),
+  phase(phase) {
+    speak();
+    if (phase.kind === 'ready') void keepPage();
+  },
+  device(device, label, note) {
+    deviceControl.set(device);
+    status.device(label, note);
+  },
   queue() {
+    if (!session.isLive) camera.stop();
+    drawCameraButtons();
     strip.draw(session.queue);
     drawShown();
   },
   photo(photo) {
     strip.update(session.queue);
-    if (photo === session.queue.shown) drawShown();
+    if (photo === session.shown) drawShown();
     else {
       drawSavePanel();
       speak();
@@ -43,13 +58,20 @@ const status = new Status(
     session.retry();
   },
   () => tell(''),
+  () => {
+    if (session.phase.kind === 'stopped') session.retry();
+    else session.stop();
+  },
 );
 const legend = new Legend((label) => {
-  const { shown } = session.queue;
+  const { shown } = session;
   if (shown) session.toggle(shown, label);
 });
 const strip = new Filmstrip({
-  show: (photo) => session.show(photo),
+  show(photo) {
+    session.unwatch();
+    session.show(photo);
+  },
   remove: (photo) => session.remove(photo),
   step(steps) {
     const photo = session.queue.neighbour(steps);
@@ -59,17 +81,31 @@ const strip = new Filmstrip({
 });
 
 const savePanel = new SavePanel({
-  view: () => stage.view,
+  view: () => view.view,
   done: (sentence) => status.idle(sentence),
   problem: tell,
 });
 
+const deviceControl = new DeviceControl((device) => {
+  notice = '';
+  session.compute(device);
+});
+const camera = new Camera(() => {
+  session.unwatch();
+  tell('The camera was disconnected. Connect it, then start it again.');
+});
+
+new Divider();
 takePhotos(add, tell);
+element('camera', HTMLButtonElement).addEventListener('click', toggleCamera);
+element('take-photo', HTMLButtonElement).addEventListener('click', takePhoto);
+drawCameraButtons();
 session.start();
 void openAddress();
 
 function add(photos: readonly Incoming[]): void {
   notice = '';
+  session.unwatch();
   const left = session.add(photos);
   if (left > 0)
     tell(`The page holds ${CAPACITY} photos, so ${left} more found no room. Remove some, then add them again.`);
@@ -85,42 +121,59 @@ async function openAddress(): Promise<void> {
   }
 }
 
+/** Keeps the page once the engine is there: nothing shall compete with its download. */
+async function keepPage(): Promise<void> {
+  if (await keepForOffline())
+    element('offline', HTMLElement).textContent =
+      'This page is kept in your browser and opens without a connection, too.';
+}
+
 function tell(sentence: string): void {
   notice = sentence;
   speak();
 }
 
 function drawShown(): void {
-  const { shown } = session.queue;
+  const { shown } = session;
   stage.draw(shown, session.classes);
   legend.draw(shown, session.classes);
+  deviceControl.draw(shown);
   drawSavePanel();
   speak();
 }
 
 function drawSavePanel(): void {
-  savePanel.draw(session.queue.shown, session.queue.photos, session.classes);
+  savePanel.draw(session.shown, session.queue.photos, session.classes);
 }
 
 /** Says what the page is doing, and what is wrong with the shown photo or the engine. */
 function speak(): void {
-  const { phase, queue, device } = session;
-  const { shown } = queue;
+  const { phase, queue, device, shown } = session;
   if (phase.kind === 'broken') status.problem(phase.problem, 'retry');
   else if (shown?.state === 'failed') status.problem(shown.problem, shown.mayRetry ? 'retry' : 'none');
   else status.problem(notice, notice ? 'dismiss' : 'none');
 
   const running = queue.photos.find(({ state }) => state === 'running');
+  const isStarting = phase.kind === 'starting' || phase.kind === 'downloading' || phase.kind === 'loading';
+  const isWorking = isStarting || (running !== undefined && phase.kind !== 'broken');
+  status.offer(phase.kind === 'stopped' ? 'go on' : isWorking ? 'stop' : 'nothing');
   if (phase.kind === 'downloading') status.downloading(phase.loaded, phase.total);
   else if (phase.kind === 'starting') status.busy('Starting');
   else if (phase.kind === 'loading') status.busy('Preparing the engine');
   else if (phase.kind === 'broken') status.idle('');
+  else if (phase.kind === 'stopped') status.idle(stopped());
+  else if (session.isLive) status.idle(`Live from the camera, computing ${device}.`);
   else if (running) status.busy(`Segmenting ${running.name} ${device}${position()}`);
   else if (shown?.answer) {
     const { segmentation, milliseconds, device: by } = shown.answer;
     status.idle(`${summarise(segmentation)}. ${seconds(milliseconds)} ${by}.`);
   } else if (shown) status.idle('');
   else status.idle(`Ready: ${session.classes.length} classes, computing ${device}. Drop photos or choose a sample.`);
+}
+
+function stopped(): string {
+  const left = session.queue.count('waiting');
+  return left > 0 ? `Stopped. ${left === 1 ? 'One photo waits' : `${left} photos wait`}.` : 'Stopped.';
 }
 
 /** Which photo of how many is at work, where there are several. */
@@ -135,6 +188,33 @@ function preference(): DevicePreference {
   return asked === 'cpu' || asked === 'webgpu' ? asked : 'auto';
 }
 
-function seconds(milliseconds: number): string {
-  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+async function toggleCamera(): Promise<void> {
+  if (session.isLive) {
+    session.unwatch();
+    return;
+  }
+  tell('');
+  try {
+    await camera.start();
+    session.watch(camera);
+  } catch (error) {
+    camera.stop();
+    tell(textOf(error));
+  }
+}
+
+/** Ends the camera with the frame that is shown as a photo of the queue. */
+async function takePhoto(): Promise<void> {
+  const frame = await stage.photoFile();
+  if (frame) add([{ file: frame, name: 'camera.jpg' }]);
+}
+
+function drawCameraButtons(): void {
+  const button = element('camera', HTMLButtonElement);
+  button.textContent = session.isLive ? 'Stop camera' : 'Camera';
+  for (const [id, isShown] of [
+    ['take-photo', session.isLive],
+    ['choose', !session.isLive],
+  ] as const)
+    element(id, HTMLButtonElement).hidden = !isShown;
 }

@@ -75,7 +75,8 @@ export interface Options {
 export interface Job {
   readonly type: 'segment';
   readonly photo: number;
-  readonly file: Blob;
+  /** A file, or a frame of the camera. */
+  readonly source: Blob | ImageBitmap;
   readonly name: string;
   /** Labels (1..) to choose from; `null` leaves the choice to the model. */
   readonly classes: readonly number[] | null;
@@ -110,6 +111,8 @@ export type FromWorker =
       readonly type: 'segmentation';
       readonly photo: number;
       readonly milliseconds: number;
+      /** Whether the encoder ran, rather than the engine's memory of the photo. */
+      readonly encoded: boolean;
       readonly segmentation: Segmentation;
     }
   | { readonly type: 'failed'; readonly stage: Stage; readonly photo: number | null; readonly message: string };

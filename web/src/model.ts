@@ -1,4 +1,5 @@
-import { chunks, request } from './bytes.ts';
+import { chunks, request, Unreachable } from './bytes.ts';
+import { sha256 } from './digest.ts';
 import { type Manifest, type ModelFile, parseManifest } from './manifest.ts';
 import { megabytes, Sentence } from './sentence.ts';
 
@@ -22,13 +23,17 @@ export async function fetchModel(
   manifestUrl: string,
   onBytes: (loaded: number, total: number) => void,
 ): Promise<ModelBytes> {
-  const response = await request(manifestUrl, 'The model’s manifest', { cache: 'no-cache' });
-  const manifestText = await response.text();
+  if (!globalThis.crypto?.subtle) {
+    throw new Sentence(
+      'The model cannot be checked here: browsers allow that only over https or from localhost. Open the page there.',
+    );
+  }
+  const cache = await openCache();
+  const manifestText = await readManifest(cache, manifestUrl);
   const manifest = parseManifest(manifestText);
   const total = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
   const weights = new Uint8Array(total);
-  const cache = await openCache();
-  const kept = new Set<string>();
+  const kept = new Set([manifestUrl]);
   let offset = 0;
   onBytes(0, total);
   for (const file of manifest.files) {
@@ -45,8 +50,20 @@ export async function fetchModel(
     offset += file.bytes;
     onBytes(offset, total);
   }
+  await store(cache, manifestUrl, manifestText);
   await dropOthers(cache, kept);
   return { manifest, manifestText, weights };
+}
+
+/** The manifest of the host, or without a connection the one of the last visit, whose files are verified like any. */
+async function readManifest(cache: Cache | null, url: string): Promise<string> {
+  try {
+    return await (await request(url, 'The model’s manifest', { cache: 'no-cache' })).text();
+  } catch (error) {
+    const last = error instanceof Unreachable ? await cache?.match(url).catch(() => undefined) : undefined;
+    if (!last) throw error;
+    return last.text();
+  }
 }
 
 async function download(
@@ -75,17 +92,6 @@ function damaged(file: ModelFile, why: string): Sentence {
   return new Sentence(
     `The model’s file ${file.path} is damaged: ${why}. Try again; if that does not help, the site must be built again.`,
   );
-}
-
-/** SHA-256 of `bytes` as lower-case hexadecimal digits. */
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  if (!globalThis.crypto?.subtle) {
-    throw new Sentence(
-      'The model cannot be checked here: browsers allow that only over https or from localhost. Open the page there.',
-    );
-  }
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Private windows, embedded frames and full disks refuse the cache; the page works without it. */
@@ -118,9 +124,9 @@ async function fromCache(
   return false;
 }
 
-async function store(cache: Cache | null, key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+async function store(cache: Cache | null, key: string, content: Uint8Array<ArrayBuffer> | string): Promise<void> {
   try {
-    await cache?.put(key, new Response(bytes, { headers: { 'content-type': 'application/octet-stream' } }));
+    await cache?.put(key, new Response(content, { headers: { 'content-type': 'application/octet-stream' } }));
   } catch {
     // Over quota: the next visit downloads again.
   }

@@ -4,29 +4,35 @@ import { isStrong, type Looks } from './palette.ts';
 const FILL_STRONG = 215;
 const FILL_WEAK = 105;
 
+/** Whether regions are filled or drawn as lines along their edge. */
+export type Drawing = 'fill' | 'outline';
+
 /** Paints the regions in their `looks`, with a white rim; background and labels without a look stay transparent. */
-export function paint({ width, height, labels }: LabelMap, looks: Looks): ImageData {
+export function paint({ width, height, labels }: LabelMap, looks: Looks, drawing: Drawing): ImageData {
   const image = new ImageData(width, height);
   const pixels = new DataView(image.data.buffer);
   const long = Math.max(width, height);
   const period = Math.max(6, Math.round(long / 48));
   const rim = Math.max(1, Math.round(long / 420));
+  const line = rim * 4;
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at++) {
       const label = labels[at] ?? 0;
       const look = looks.get(label);
       if (!look) continue;
-      const onRim =
-        (x >= rim && labels[at - rim] !== label) ||
-        (x + rim < width && labels[at + rim] !== label) ||
-        (y >= rim && labels[at - rim * width] !== label) ||
-        (y + rim < height && labels[at + rim * width] !== label);
-      if (onRim) {
+      const isWithin = (reach: number) =>
+        (x >= reach && labels[at - reach] !== label) ||
+        (x + reach < width && labels[at + reach] !== label) ||
+        (y >= reach && labels[at - reach * width] !== label) ||
+        (y + reach < height && labels[at + reach * width] !== label);
+      if (isWithin(rim)) {
         pixels.setUint32(at * 4, 0xffffffff);
         continue;
       }
+      if (drawing === 'outline' && !isWithin(line)) continue;
       const [red, green, blue] = look.rgb;
-      const alpha = isStrong(look.filling, x, y, period) ? FILL_STRONG : FILL_WEAK;
+      const isOpaque = drawing === 'outline' || isStrong(look.filling, x, y, period);
+      const alpha = isOpaque ? FILL_STRONG : FILL_WEAK;
       pixels.setUint32(at * 4, ((red << 24) | (green << 16) | (blue << 8) | alpha) >>> 0);
     }
   }

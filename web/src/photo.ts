@@ -29,6 +29,8 @@ export interface Photo {
   mayRetry: boolean;
   shown: Shown | null;
   answer: Answer | null;
+  /** Milliseconds of the newest full run on each device, by its name. */
+  times: ReadonlyMap<string, number>;
   /** Labels in the legend, in its order: a class keeps its place and its look as long as the photo is there. */
   rows: readonly number[];
   /** Labels that the visitor chose; `null` leaves the choice to the model. */
@@ -56,6 +58,7 @@ export function newPhoto(id: number, file: Blob, name: string): Photo {
     mayRetry: false,
     shown: null,
     answer: null,
+    times: new Map(),
     rows: [],
     chosen: null,
     stale: false,

@@ -20,21 +20,25 @@ export interface Picture {
 }
 
 /**
- * Decodes a visitor's file with the browser's own decoders.
+ * Decodes a visitor's file with the browser's own decoders; frames of a camera come decoded, and are closed.
  * @throws Sentence when it is no picture, cut short, too small, or more than this browser can hold.
  */
-export async function openPicture(file: Blob, name: string): Promise<Picture> {
-  if (file.size === 0) throw new Sentence(`“${name}” is empty. Choose another file.`);
-  const whole = isWhole(new Uint8Array(await file.arrayBuffer()));
-  if (whole === false) {
-    throw new Sentence(`“${name}” is cut short: the end of the picture is missing. Copy or download it again.`);
-  }
-  const source = await decode(file, name, whole === null);
+export async function openPicture(file: Blob | ImageBitmap, name: string): Promise<Picture> {
+  const source = file instanceof Blob ? await openFile(file, name) : file;
   try {
     return scaled(source, name);
   } finally {
     source.close();
   }
+}
+
+async function openFile(file: Blob, name: string): Promise<ImageBitmap> {
+  if (file.size === 0) throw new Sentence(`“${name}” is empty. Choose another file.`);
+  const whole = isWhole(new Uint8Array(await file.arrayBuffer()));
+  if (whole === false) {
+    throw new Sentence(`“${name}” is cut short: the end of the picture is missing. Copy or download it again.`);
+  }
+  return decode(file, name, whole === null);
 }
 
 async function decode(file: Blob, name: string, unknownKind: boolean): Promise<ImageBitmap> {

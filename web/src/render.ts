@@ -1,5 +1,5 @@
 /** Pictures to take away: a photo with its regions, and one class cut out of it, in the size that is shown. */
-import { paint } from './overlay.ts';
+import { type Drawing, paint } from './overlay.ts';
 import { looksOf } from './palette.ts';
 import type { Segmented } from './photo.ts';
 import { Sentence } from './sentence.ts';
@@ -8,6 +8,7 @@ import { Sentence } from './sentence.ts';
 export interface View {
   /** Strength of the overlay, 0 to 1. */
   readonly opacity: number;
+  readonly drawing: Drawing;
 }
 
 /** The photo with its regions as they are shown, a PNG. */
@@ -16,7 +17,7 @@ export async function overlayPicture({ shown, answer, rows }: Segmented, view: V
   const [photo, context] = canvas(width, height);
   context.drawImage(shown.bitmap, 0, 0);
   const [regions, regionsContext] = canvas(width, height);
-  regionsContext.putImageData(paint(answer.segmentation, looksOf(rows)), 0, 0);
+  regionsContext.putImageData(paint(answer.segmentation, looksOf(rows), view.drawing), 0, 0);
   context.globalAlpha = view.opacity;
   context.drawImage(regions, 0, 0);
   return photo.convertToBlob({ type: 'image/png' });

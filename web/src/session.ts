@@ -1,7 +1,9 @@
 import { EngineClient } from './client.ts';
-import type { DevicePreference, ToPage } from './messages.ts';
+import { type FrameSource, Live } from './live.ts';
+import type { Device, DevicePreference, Job, ToPage } from './messages.ts';
 import { answered, type Photo, toggle } from './photo.ts';
 import { Queue } from './queue.ts';
+import { textOf } from './sentence.ts';
 
 /** How far the engine is. */
 export type Phase =
@@ -9,6 +11,8 @@ export type Phase =
   | { readonly kind: 'downloading'; readonly loaded: number; readonly total: number }
   | { readonly kind: 'loading' }
   | { readonly kind: 'ready' }
+  /** The visitor stopped it. */
+  | { readonly kind: 'stopped' }
   | { readonly kind: 'broken'; readonly problem: string };
 
 /** What a session tells the page. */
@@ -16,7 +20,7 @@ export interface SessionListener {
   /** The engine came further, or failed. */
   phase(phase: Phase): void;
   /** The device is known; `note` says why it is not the one hoped for. */
-  device(label: string, note: string): void;
+  device(device: Device, label: string, note: string): void;
   /** Something about the queue changed: a photo came or went, another one is shown. */
   queue(): void;
   /** One photo came further. */
@@ -36,6 +40,7 @@ export class Session {
   readonly #client: EngineClient;
   readonly #listener: SessionListener;
   #phase: Phase = { kind: 'starting' };
+  #live: Live | null = null;
 
   /** `manifestUrl` is absolute. */
   constructor(preference: DevicePreference, manifestUrl: string, listener: SessionListener) {
@@ -46,6 +51,16 @@ export class Session {
   /** How far the engine is. */
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** What is on the stage: the photo of the queue, or the camera's frame. */
+  get shown(): Photo | null {
+    return this.#live?.photo ?? this.queue.shown;
+  }
+
+  /** Whether frames are segmented instead of photos. */
+  get isLive(): boolean {
+    return this.#live !== null;
   }
 
   /** Starts the engine, or starts it again after a failure. */
@@ -60,7 +75,7 @@ export class Session {
     const added = files.map(({ file, name }) => this.queue.add(file, name)).filter((photo) => photo !== null);
     if (added[0]) this.queue.show(added[0]);
     this.#listener.queue();
-    this.#pump();
+    this.#goOn();
     return files.length - added.length;
   }
 
@@ -74,6 +89,40 @@ export class Session {
   toggle(photo: Photo, label: number): void {
     toggle(photo, label);
     this.#listener.photo(photo);
+    this.#goOn();
+  }
+
+  /** Segments frames instead of photos, each as soon as the one before is answered. */
+  watch(source: FrameSource): void {
+    this.#live?.end();
+    this.#live = new Live(source);
+    this.#listener.queue();
+    this.#goOn();
+  }
+
+  /** Goes back to the photos. */
+  unwatch(): void {
+    if (!this.#live) return;
+    this.#live.end();
+    this.#live = null;
+    this.#listener.queue();
+    this.#pump();
+  }
+
+  /** Ends download and work at once; what was not finished waits. */
+  stop(): void {
+    const photo = this.queue.find(this.#client.stop()?.photo ?? null);
+    this.#enter({ kind: 'stopped' });
+    if (photo?.state === 'running') this.#set(photo, 'waiting');
+    else if (photo) photo.stale = true;
+  }
+
+  /** Computes on another device, and the shown photo again, so that the two can be compared. */
+  compute(device: Device): void {
+    this.#enter({ kind: 'starting' });
+    this.#client.choose(device);
+    const { shown } = this.queue;
+    if (shown?.state === 'done') shown.stale = true;
     this.#pump();
   }
 
@@ -94,14 +143,14 @@ export class Session {
     const { shown } = this.queue;
     if (shown?.state === 'failed' && shown.mayRetry) this.#set(shown, 'waiting');
     if (this.#phase.kind === 'broken') this.start();
-    else this.#pump();
+    else this.#goOn();
   }
 
   #hear(message: ToPage): void {
     switch (message.type) {
       case 'device':
         this.device = message.device === 'webgpu' ? 'with WebGPU' : 'on the CPU';
-        this.#listener.device(message.label, message.note);
+        this.#listener.device(message.device, message.label, message.note);
         break;
       case 'download':
         this.#enter({ kind: 'downloading', loaded: message.loaded, total: message.total });
@@ -125,6 +174,14 @@ export class Session {
   }
 
   #hearOfPhoto(message: Extract<ToPage, { type: 'picture' | 'running' | 'segmentation' }>): void {
+    if (this.#live?.owns(message.photo)) {
+      if (message.type !== 'running') this.#live.hear(message, this.device);
+      if (message.type === 'segmentation') {
+        this.#listener.photo(this.#live.photo);
+        this.#pump();
+      }
+      return;
+    }
     const photo = this.queue.find(message.photo);
     if (message.type === 'picture') {
       const { bitmap, sourceWidth, sourceHeight } = message;
@@ -132,7 +189,8 @@ export class Session {
       if (!photo || photo.shown) bitmap.close();
       else photo.shown = { bitmap, sourceWidth, sourceHeight };
     } else if (message.type === 'segmentation' && photo) {
-      const { segmentation, milliseconds } = message;
+      const { segmentation, milliseconds, encoded } = message;
+      if (encoded) photo.times = new Map([...photo.times, [this.device, milliseconds]]);
       answered(photo, { segmentation, milliseconds, device: this.device });
     }
     if (photo) this.#listener.photo(photo);
@@ -140,6 +198,11 @@ export class Session {
   }
 
   #fail({ stage, photo: id, message }: Extract<ToPage, { type: 'failed' }>): void {
+    if (this.#live?.owns(id)) {
+      this.unwatch();
+      this.#listener.notice(message);
+      return;
+    }
     const photo = this.queue.find(id);
     if (photo) {
       photo.problem = message;
@@ -154,15 +217,44 @@ export class Session {
     this.#pump();
   }
 
-  /** Hands the next photo over if the engine is free. */
+  /** The visitor wants something done: that ends a stop. */
+  #goOn(): void {
+    if (this.#phase.kind === 'stopped') this.start();
+    else this.#pump();
+  }
+
+  /** Hands the next photo or frame over if the engine is free. */
   #pump(): void {
-    const photo = this.#client.busy ? null : this.queue.next();
+    if (this.#phase.kind === 'stopped' || this.#client.busy) return;
+    if (this.#live) void this.#pumpLive(this.#live);
+    else this.#pumpQueue();
+  }
+
+  async #pumpLive(live: Live): Promise<void> {
+    try {
+      const job = await live.next();
+      if (!job) return;
+      if (live === this.#live) this.#run(job);
+      else live.end();
+    } catch (error) {
+      if (live !== this.#live) return;
+      this.unwatch();
+      this.#listener.notice(`The camera gave no picture: ${textOf(error)}. Start it again.`);
+    }
+  }
+
+  #pumpQueue(): void {
+    const photo = this.queue.next();
     if (!photo) return;
     if (photo.state === 'waiting') this.#set(photo, 'running');
     photo.stale = false;
     const { id, file, name, chosen } = photo;
+    this.#run({ type: 'segment', photo: id, source: file, name, classes: chosen });
+  }
+
+  #run(job: Job): void {
     if (this.#phase.kind === 'broken') this.#enter({ kind: 'starting' });
-    this.#client.run({ type: 'segment', photo: id, file, name, classes: chosen });
+    this.#client.run(job);
   }
 
   #set(photo: Photo, state: Photo['state']): void {

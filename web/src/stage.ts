@@ -18,15 +18,17 @@ export class Stage {
   readonly #tags = element('tags', HTMLElement);
   readonly #probe = element('probe', HTMLElement);
   readonly #readout = element('readout', HTMLOutputElement);
-  readonly #opacity = element('opacity', HTMLInputElement);
   #names: readonly string[] = [];
   #drawn: Photo | null = null;
   #bitmap: ImageBitmap | null = null;
   #segmentation: Segmentation | null = null;
+  #looks: Looks = new Map();
+  #view: View;
   #at = { x: 0.5, y: 0.5 };
 
-  constructor() {
-    this.#opacity.addEventListener('input', () => this.#applyOpacity());
+  /** `view` says how the regions lie over the photo at first. */
+  constructor(view: View) {
+    this.#view = view;
     this.#frame.addEventListener('pointermove', (event) => {
       const box = this.#frame.getBoundingClientRect();
       this.#readout.setAttribute('aria-live', 'off');
@@ -35,12 +37,20 @@ export class Stage {
     this.#frame.addEventListener('pointerleave', () => this.#hideProbe());
     this.#frame.addEventListener('keydown', (event) => this.#stepProbe(event));
     this.#frame.addEventListener('blur', () => this.#hideProbe());
-    this.#applyOpacity();
+    this.#overlay.style.opacity = String(view.opacity);
   }
 
-  /** How the regions are shown. */
-  get view(): View {
-    return { opacity: Number(this.#opacity.value) / 100 };
+  /** Changes how the regions lie over the photo. */
+  setView(view: View): void {
+    const isRedrawn = view.drawing !== this.#view.drawing;
+    this.#view = view;
+    this.#overlay.style.opacity = String(view.opacity);
+    if (isRedrawn && this.#segmentation) this.#paint(this.#segmentation);
+  }
+
+  /** What is on the stage, without its regions, as a JPEG; `null` when there is nothing. */
+  photoFile(): Promise<Blob | null> {
+    return new Promise((resolve) => this.#photo.toBlob(resolve, 'image/jpeg', 0.95));
   }
 
   /** Shows a photo as far as it is known, or the invitation to choose one; `names` are the model's classes. */
@@ -77,11 +87,17 @@ export class Stage {
 
   #drawRegions(segmentation: Segmentation, looks: Looks): void {
     this.#segmentation = segmentation;
-    this.#overlay.width = segmentation.width;
-    this.#overlay.height = segmentation.height;
-    this.#overlay.getContext('2d')?.putImageData(paint(segmentation, looks), 0, 0);
+    this.#looks = looks;
+    this.#paint(segmentation);
     this.#photo.setAttribute('aria-label', summarise(segmentation));
     this.#tags.replaceChildren(...this.#makeTags(segmentation, looks));
+  }
+
+  #paint(segmentation: Segmentation): void {
+    this.#overlay.width = segmentation.width;
+    this.#overlay.height = segmentation.height;
+    const image = paint(segmentation, this.#looks, this.#view.drawing);
+    this.#overlay.getContext('2d')?.putImageData(image, 0, 0);
   }
 
   #makeTags(segmentation: Segmentation, looks: Looks): HTMLElement[] {
@@ -99,11 +115,6 @@ export class Stage {
 
   #nameOf(label: number): string {
     return label === 0 ? 'background' : nameOf(this.#names, label);
-  }
-
-  #applyOpacity(): void {
-    this.#overlay.style.opacity = String(this.view.opacity);
-    element('opacity-value', HTMLOutputElement).value = `${this.#opacity.value} %`;
   }
 
   #stepProbe(event: KeyboardEvent): void {

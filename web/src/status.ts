@@ -7,12 +7,17 @@ export class Status {
   readonly #problem = element('problem', HTMLElement);
   readonly #retry = element('retry', HTMLButtonElement);
   readonly #dismiss = element('dismiss', HTMLButtonElement);
+  readonly #stop = element('stop', HTMLButtonElement);
   readonly #progress = element('progress', HTMLProgressElement);
   readonly #device = element('device', HTMLElement);
   readonly #note = element('device-note', HTMLElement);
 
-  /** `onRetry` runs when the visitor presses "Try again", `onDismiss` when a problem was read. */
-  constructor(onRetry: () => void, onDismiss: () => void) {
+  /**
+   * `onRetry` runs when the visitor presses "Try again", `onDismiss` when a problem was read, `onStop` when work is to
+   * stop or to go on.
+   */
+  constructor(onRetry: () => void, onDismiss: () => void, onStop: () => void) {
+    this.#stop.addEventListener('click', onStop);
     this.#retry.addEventListener('click', onRetry);
     this.#dismiss.addEventListener('click', onDismiss);
   }
@@ -44,6 +49,12 @@ export class Status {
     if (this.#problem.textContent !== text) this.#problem.textContent = text;
     this.#retry.hidden = remedy !== 'retry';
     this.#dismiss.hidden = remedy !== 'dismiss';
+  }
+
+  /** Offers to stop what is under way, or to go on with it. */
+  offer(what: 'stop' | 'go on' | 'nothing'): void {
+    this.#stop.classList.toggle('absent', what === 'nothing');
+    this.#stop.textContent = what === 'go on' ? 'Go on' : 'Stop';
   }
 
   /** Names the device that computes, and why it is not the one hoped for. */

@@ -95,10 +95,10 @@ async function loadModule(onBytes: (loaded: number) => void): Promise<void> {
 }
 
 /** Decodes the photo, unless the engine remembers it, and answers when the engine is ready. */
-async function segment({ photo, file, name, classes }: Job): Promise<void> {
+async function segment({ photo, source, name, classes }: Job): Promise<void> {
   let stage: Stage = 'picture';
   try {
-    const picture = photo === remembered ? null : await openPicture(file, name);
+    const picture = photo === remembered ? null : await openPicture(source, name);
     if (picture) {
       const { bitmap, sourceWidth, sourceHeight } = picture;
       post({ type: 'picture', photo, bitmap, sourceWidth, sourceHeight }, [bitmap]);
@@ -113,7 +113,7 @@ async function segment({ photo, file, name, classes }: Job): Promise<void> {
     const segmentation = (await answer) as Segmentation;
     const milliseconds = performance.now() - begin;
     remembered = photo;
-    post({ type: 'segmentation', photo, milliseconds, segmentation }, [
+    post({ type: 'segmentation', photo, milliseconds, encoded: picture !== null, segmentation }, [
       segmentation.labels.buffer,
       segmentation.confidence.buffer,
     ]);

@@ -36,7 +36,7 @@ test('damaged weights are refused; a photo dropped meanwhile is not lost', async
 });
 
 test('an interrupted download says so and can be tried again', async ({ page }) => {
-  const host = await serve(DIST, 0, weights);
+  const host = await serve(DIST, 0, { cutOnce: weights });
   try {
     await page.goto(`${host.url}?device=cpu`);
     await expect(page.locator('#status')).toHaveText(/Downloading engine and model: [\d.]+ MB of [\d.]+ MB/);

@@ -24,15 +24,16 @@ const TYPES = {
 
 /**
  * Serves `folder` below `SUB_PATH` on localhost; port 0 takes a free one. `cutOnce` names an ending of a path: the
- * first answer to such a path stops in the middle and breaks off after four seconds.
+ * first answer to such a path stops in the middle and breaks off after four seconds. `hear` is told of every request.
  * @param {string} folder
  * @param {number} port
- * @param {string} [cutOnce]
+ * @param {{ cutOnce?: string, hear?: (request: import('node:http').IncomingMessage) => void }} [options]
  * @returns {Promise<{ url: string, close: () => void }>}
  */
-export async function serve(folder, port, cutOnce) {
+export async function serve(folder, port, { cutOnce, hear } = {}) {
   let cut = cutOnce;
   const server = createServer(async (request, response) => {
+    hear?.(request);
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     const inside = path.startsWith(SUB_PATH) ? path.slice(SUB_PATH.length) || 'index.html' : null;
     const file = inside === null ? null : join(folder, normalize(`/${inside}`));

@@ -40,9 +40,13 @@ test('a panic, which leaves its promise pending, still ends the wait', async ({ 
   await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
 });
 
-test('a browser that refuses its cache still loads the model', async ({ page }) => {
+test('a browser that refuses to keep anything still loads the model', async ({ page }) => {
+  await page.addInitScript(() => {
+    navigator.serviceWorker.register = () => Promise.reject(new DOMException('not here', 'SecurityError'));
+  });
   await prepareWorker(page, `caches.open = () => Promise.reject(new DOMException('no room', 'SecurityError'))`);
   await page.goto('./?device=cpu');
   await expect(page.locator('#status')).toContainText('Ready');
   await expect(page.locator('#problem')).toBeEmpty();
+  await expect(page.locator('#offline')).toBeEmpty();
 });

@@ -1,0 +1,67 @@
+import type { FromWorker, Job } from './messages.ts';
+import { answered, newPhoto, type Photo, type Shown } from './photo.ts';
+
+/** Gives the newest picture of something that moves. */
+export interface FrameSource {
+  grab(): Promise<ImageBitmap>;
+}
+
+/** Frames instead of photos: always one at a time, and always the newest, however long an answer takes. */
+export class Live {
+  /** The frame that is shown, with its answer; choices of classes stay from frame to frame. */
+  readonly photo: Photo = { ...newPhoto(0, new Blob(), 'Camera'), state: 'running' };
+  readonly #source: FrameSource;
+  #grabbing = false;
+  /** The photos of the queue count upwards from 1, so frames count downwards. */
+  #id = 0;
+  #frame: ImageBitmap | null = null;
+  #picture: Shown | null = null;
+
+  constructor(source: FrameSource) {
+    this.#source = source;
+  }
+
+  /** The newest frame as a job, or `null` while one is being grabbed. */
+  async next(): Promise<Job | null> {
+    if (this.#grabbing) return null;
+    this.#grabbing = true;
+    try {
+      this.#frame?.close();
+      this.#frame = await this.#source.grab();
+    } finally {
+      this.#grabbing = false;
+    }
+    this.#id -= 1;
+    const { name, chosen } = this.photo;
+    return { type: 'segment', photo: this.#id, source: this.#frame, name, classes: chosen };
+  }
+
+  /** Whether a message of the worker is about the newest frame. */
+  owns(id: number | null): boolean {
+    return id !== null && id === this.#id;
+  }
+
+  /** Takes in what the worker says about the newest frame: it is shown when its answer is there. */
+  hear(message: Extract<FromWorker, { type: 'picture' | 'segmentation' }>, device: string): void {
+    if (message.type === 'picture') {
+      const { bitmap, sourceWidth, sourceHeight } = message;
+      this.#picture?.bitmap.close();
+      this.#picture = { bitmap, sourceWidth, sourceHeight };
+      return;
+    }
+    const last = this.photo.shown;
+    this.photo.shown = this.#picture;
+    this.#picture = null;
+    last?.bitmap.close();
+    const { segmentation, milliseconds } = message;
+    answered(this.photo, { segmentation, milliseconds, device });
+    const come = segmentation.classes.filter(({ share }) => share > 0).map(({ index }) => index);
+    this.photo.rows = [...new Set([...this.photo.rows, ...come])];
+    this.photo.times = new Map([[device, milliseconds]]);
+  }
+
+  /** Frees the frames. */
+  end(): void {
+    for (const bitmap of [this.#frame, this.#picture?.bitmap, this.photo.shown?.bitmap]) bitmap?.close();
+  }
+}
