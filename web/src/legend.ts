@@ -27,7 +27,8 @@ export class Legend {
     document.addEventListener('keydown', (event) => {
       const isTyping =
         event.target instanceof HTMLElement && event.target.matches('select, textarea, input[type=text]');
-      if (isTyping || event.ctrlKey || event.altKey || event.metaKey || !/^[1-9]$/.test(event.key)) return;
+      const isMore = event.ctrlKey || event.altKey || event.metaKey || event.repeat;
+      if (isTyping || isMore || !/^[1-9]$/.test(event.key)) return;
       const row = this.#list.querySelectorAll('button').item(Number(event.key) - 1);
       if (row) onToggle(Number(row.value));
     });

@@ -1,6 +1,9 @@
 import type { FromWorker, Job } from './messages.ts';
 import { answered, newPhoto, type Photo, type Shown } from './photo.ts';
 
+/** The photos of the queue count upwards from 1, so frames count downwards, and on from one camera to the next. */
+let lastFrame = 0;
+
 /** Gives the newest picture of something that moves. */
 export interface FrameSource {
   grab(): Promise<ImageBitmap>;
@@ -12,7 +15,6 @@ export class Live {
   readonly photo: Photo = { ...newPhoto(0, new Blob(), 'Camera'), state: 'running' };
   readonly #source: FrameSource;
   #grabbing = false;
-  /** The photos of the queue count upwards from 1, so frames count downwards. */
   #id = 0;
   #frame: ImageBitmap | null = null;
   #picture: Shown | null = null;
@@ -31,7 +33,8 @@ export class Live {
     } finally {
       this.#grabbing = false;
     }
-    this.#id -= 1;
+    lastFrame -= 1;
+    this.#id = lastFrame;
     const { name, chosen } = this.photo;
     return { type: 'segment', photo: this.#id, source: this.#frame, name, classes: chosen };
   }
@@ -60,8 +63,8 @@ export class Live {
     this.photo.times = new Map([[device, milliseconds]]);
   }
 
-  /** Frees the frames. */
+  /** Frees what is shown. The newest frame is left to the engine, which may still work on it. */
   end(): void {
-    for (const bitmap of [this.#frame, this.#picture?.bitmap, this.photo.shown?.bitmap]) bitmap?.close();
+    for (const shown of [this.#picture, this.photo.shown]) shown?.bitmap.close();
   }
 }

@@ -25,6 +25,7 @@ import './style/strip.css';
 
 /** A sentence that concerns no photo and stands until the visitor does something else. */
 let notice = '';
+let cameraIsStarting = false;
 const view = new ViewControls((changed) => stage.setView(changed));
 const stage = new Stage(view.view);
 const session = new Session(preference(), new URL('model/manifest.json', document.baseURI).href, {
@@ -38,7 +39,6 @@ const session = new Session(preference(), new URL('model/manifest.json', documen
   },
   queue() {
     if (!session.isLive) camera.stop();
-    drawCameraButtons();
     strip.draw(session.queue);
     drawShown();
   },
@@ -99,7 +99,6 @@ new Divider();
 takePhotos(add, tell);
 element('camera', HTMLButtonElement).addEventListener('click', toggleCamera);
 element('take-photo', HTMLButtonElement).addEventListener('click', takePhoto);
-drawCameraButtons();
 session.start();
 void openAddress();
 
@@ -138,6 +137,7 @@ function drawShown(): void {
   stage.draw(shown, session.classes);
   legend.draw(shown, session.classes);
   deviceControl.draw(shown);
+  drawCameraButtons();
   drawSavePanel();
   speak();
 }
@@ -189,11 +189,13 @@ function preference(): DevicePreference {
 }
 
 async function toggleCamera(): Promise<void> {
+  if (cameraIsStarting) return;
   if (session.isLive) {
     session.unwatch();
     return;
   }
   tell('');
+  cameraIsStarting = true;
   try {
     await camera.start();
     session.watch(camera);
@@ -201,20 +203,22 @@ async function toggleCamera(): Promise<void> {
     camera.stop();
     tell(textOf(error));
   }
+  cameraIsStarting = false;
 }
 
 /** Ends the camera with the frame that is shown as a photo of the queue. */
 async function takePhoto(): Promise<void> {
   const frame = await stage.photoFile();
-  if (frame) add([{ file: frame, name: 'camera.jpg' }]);
+  if (!frame) return;
+  add([{ file: frame, name: 'camera.jpg' }]);
+  // The pressed button is gone.
+  strip.focus();
 }
 
 function drawCameraButtons(): void {
-  const button = element('camera', HTMLButtonElement);
-  button.textContent = session.isLive ? 'Stop camera' : 'Camera';
-  for (const [id, isShown] of [
-    ['take-photo', session.isLive],
-    ['choose', !session.isLive],
-  ] as const)
-    element(id, HTMLButtonElement).hidden = !isShown;
+  element('camera', HTMLButtonElement).textContent = session.isLive ? 'Stop camera' : 'Camera';
+  element('choose', HTMLButtonElement).hidden = session.isLive;
+  const take = element('take-photo', HTMLButtonElement);
+  take.hidden = !session.isLive;
+  take.disabled = !session.shown?.shown;
 }

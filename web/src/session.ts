@@ -234,8 +234,9 @@ export class Session {
     try {
       const job = await live.next();
       if (!job) return;
-      if (live === this.#live) this.#run(job);
-      else live.end();
+      // The visitor may have stopped, or gone back to the photos, while the frame was grabbed.
+      if (live !== this.#live) live.end();
+      else if (this.#phase.kind !== 'stopped') this.#run(job);
     } catch (error) {
       if (live !== this.#live) return;
       this.unwatch();

@@ -50,6 +50,7 @@ export class Stage {
 
   /** What is on the stage, without its regions, as a JPEG; `null` when there is nothing. */
   photoFile(): Promise<Blob | null> {
+    if (!this.#bitmap) return Promise.resolve(null);
     return new Promise((resolve) => this.#photo.toBlob(resolve, 'image/jpeg', 0.95));
   }
 
