@@ -21,7 +21,7 @@ export class DeviceControl {
   /** Says how long the photo took on each device that has segmented it. */
   draw(photo: Photo | null): void {
     const times = Array.from(photo?.times ?? [], ([device, milliseconds]) => `${seconds(milliseconds)} ${device}`);
-    const text = times.length > 0 ? `This photo: ${times.join(', ')}.` : '';
+    const text = times.length > 0 ? `Took ${times.join(', ')}.` : '';
     if (this.#times.textContent !== text) this.#times.textContent = text;
   }
 

@@ -45,10 +45,17 @@ export class SavePanel {
     this.#one.disabled = !this.#photo;
     this.#all.disabled = this.#photos.length === 0 || this.#packing;
     const labels = this.#photo ? labelsIn(this.#photo) : [];
-    const before = this.#classes.value;
-    this.#classes.replaceChildren(...labels.map((label) => new Option(nameOf(this.#names, label), String(label))));
-    if (labels.includes(Number(before))) this.#classes.value = before;
+    this.#offerClasses(labels);
     this.#cutOut.disabled = labels.length === 0;
+  }
+
+  #offerClasses(labels: readonly number[]): void {
+    // The camera answers while the list is open: only another list closes it.
+    if (labels.length > 0 && labels.join() === Array.from(this.#classes.options, ({ value }) => value).join()) return;
+    const before = this.#classes.value;
+    const options = labels.map((label) => new Option(nameOf(this.#names, label), String(label)));
+    this.#classes.replaceChildren(...(options.length > 0 ? options : [new Option('Cut-out', '')]));
+    if (labels.includes(Number(before))) this.#classes.value = before;
   }
 
   #offer(id: string, what: string, make: (photo: Segmented) => Promise<Blob>): void {
