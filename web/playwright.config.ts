@@ -36,12 +36,7 @@ export default defineConfig({
   },
   projects: [
     // Without the flag Chromium finds no adapter here: the path of a browser without WebGPU.
-    {
-      name: 'cpu',
-      testIgnore: ['webgpu.spec.ts', 'camera.spec.ts'],
-      use: { launchOptions: { executablePath, args: ARGS } },
-    },
-    { name: 'camera', testMatch: 'camera.spec.ts', use: { launchOptions: { executablePath, args: ARGS } } },
+    { name: 'cpu', testIgnore: 'webgpu.spec.ts', use: { launchOptions: { executablePath, args: ARGS } } },
     {
       name: 'webgpu',
       testMatch: 'webgpu.spec.ts',

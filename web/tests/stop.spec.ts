@@ -22,7 +22,7 @@ test('the queue stops at once, waits, and goes on where it was', async ({ page }
   await expect(page.locator('#status')).toHaveText('Stopped. 2 photos wait.');
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
   // Longer than the cat would have taken.
-  await page.waitForTimeout(4000);
+  await page.waitForTimeout(3000);
   await expect(states).toHaveText(['waiting', 'waiting']);
   await goOn.click();
   await expect(states).toHaveText(['done', 'done']);

@@ -4,18 +4,21 @@ import type { Page } from '@playwright/test';
 import { colouredPixels, expect, file, openReady, sample, segment, test } from './fixtures.ts';
 import { pixels, saved } from './saved.ts';
 
-for (const [width, colorScheme] of [
-  [390, 'dark'],
-  [1440, 'light'],
-] as const) {
-  test(`regions are compared with the photo at ${width} pixels`, async ({ page }) => {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+test('regions are compared with the photo, by pointer and by keyboard', async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await openReady(page, './?device=cpu');
+  await segment(page, file('cat.jpg', sample('cat.jpg')));
+  for (const [width, colorScheme] of [
+    [390, 'dark'],
+    [1440, 'light'],
+  ] as const) {
+    await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 860 });
-    await openReady(page, './?device=cpu');
-    await segment(page, file('cat.jpg', sample('cat.jpg')));
     const slider = page.getByRole('slider', { name: 'Photo on the left' });
     await expect(slider).toBeHidden();
     await page.getByRole('button', { name: 'Compare with the photo' }).click();
+    await slider.press('Home');
+    for (let step = 0; step < 5; step++) await slider.press('PageUp');
     await expect(slider).toHaveAttribute('aria-valuenow', '50');
     const halved = await sides(page);
     await slider.press('Home');
@@ -50,8 +53,8 @@ for (const [width, colorScheme] of [
 
     await page.getByRole('button', { name: 'Compare with the photo' }).click();
     await expect(slider).toBeHidden();
-  });
-}
+  }
+});
 
 test('regions are outlined, on the page and in the saved overlay', async ({ page }) => {
   await openReady(page, './?device=cpu');
