@@ -19,10 +19,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { chromium } from '@playwright/test';
+import { serve } from '../tests/serve.mjs';
 import { table } from './report.mjs';
-import { serve } from './serve.mjs';
 
 const WEB = new URL('../', import.meta.url);
+/** Cross-origin isolation: only then may onnxruntime-web start threads. */
+const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 const HELP = `node run.mjs [options]
   --device cpu|webgpu    what to compare on (default cpu)
   --adapter software     WebGPU on Chromium's software adapter (default), or "hardware" for the machine's own
@@ -113,7 +115,7 @@ async function main() {
     executablePath: process.env.DALNET_CHROME || '/usr/bin/chromium',
     args: ['--no-sandbox', ...(device === 'webgpu' ? ['--enable-unsafe-webgpu', ...software] : [])],
   });
-  const site = await serve(fileURLToPath(WEB));
+  const site = await serve(fileURLToPath(WEB), 0, { headers: ISOLATED });
   try {
     const results = new Map();
     for (const { name, scripts, files } of all) {

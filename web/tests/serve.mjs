@@ -1,6 +1,6 @@
 /**
  * A static host as plain as they come: no special headers, the site in a sub-folder, 404 for everything else.
- * `npm run preview` serves web/dist with it, the tests start it as they need it.
+ * `npm run preview` serves web/dist with it; tests and benchmarks start it as they need it.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -18,6 +18,7 @@ const TYPES = {
   '.js': 'text/javascript; charset=utf-8',
   '.json': 'application/json',
   '.md': 'text/markdown; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.wasm': 'application/wasm',
 };
@@ -25,12 +26,17 @@ const TYPES = {
 /**
  * Serves `folder` below `SUB_PATH` on localhost; port 0 takes a free one. `cutOnce` names an ending of a path: the
  * first answer to such a path stops in the middle and breaks off after four seconds. `hear` is told of every request.
+ * `headers` go with every file.
  * @param {string} folder
  * @param {number} port
- * @param {{ cutOnce?: string, hear?: (request: import('node:http').IncomingMessage) => void }} [options]
+ * @param {{
+ *   cutOnce?: string,
+ *   hear?: (request: import('node:http').IncomingMessage) => void,
+ *   headers?: Record<string, string>,
+ * }} [options]
  * @returns {Promise<{ url: string, close: () => void }>}
  */
-export async function serve(folder, port, { cutOnce, hear } = {}) {
+export async function serve(folder, port, { cutOnce, hear, headers } = {}) {
   let cut = cutOnce;
   const server = createServer(async (request, response) => {
     hear?.(request);
@@ -43,6 +49,7 @@ export async function serve(folder, port, { cutOnce, hear } = {}) {
       return;
     }
     response.writeHead(200, {
+      ...headers,
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
       'content-length': found.size,
     });
