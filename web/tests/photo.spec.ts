@@ -78,7 +78,8 @@ test('a photo may be dropped or pasted, and comes upright', async ({ page }) => 
 test('@screenshot the page with a segmented photo', async ({ page }) => {
   const path = process.env.DALNET_SCREENSHOT ?? '';
   test.skip(!path, 'set DALNET_SCREENSHOT to the file to write; `npm run screenshot` does');
-  await openReady(page);
+  await page.setViewportSize({ width: 1080, height: 860 });
+  await openReady(page, './?device=cpu');
   await segment(page, file('cat.jpg', sample('cat.jpg')));
   await page.waitForTimeout(1000);
   await page.screenshot({ path, fullPage: true });
