@@ -21,7 +21,7 @@ test('the queue stops at once, waits, and goes on where it was', async ({ page }
   await expect(states).toHaveText(['waiting', 'waiting']);
   await expect(page.locator('#status')).toHaveText('Stopped. 2 photos wait.');
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
-  // Longer than the cat would have taken.
+  // An answer that is still on its way would come now.
   await page.waitForTimeout(3000);
   await expect(states).toHaveText(['waiting', 'waiting']);
   await goOn.click();

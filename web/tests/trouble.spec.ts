@@ -1,5 +1,15 @@
-/** An engine that does not start, and a GPU that breaks: a sentence, the CPU, and the photo is still there. */
-import { colouredPixels, expect, prepareWorker, segmented, test } from './fixtures.ts';
+/** What does not start or breaks, engine, GPU or camera: a sentence, and the photo is still there. */
+import {
+  colouredPixels,
+  expect,
+  file,
+  openReady,
+  prepareWorker,
+  sample,
+  segment,
+  segmented,
+  test,
+} from './fixtures.ts';
 
 test('a damaged engine is a sentence, and trying again helps', async ({ page }) => {
   await page.route('**/*.wasm', (route) => route.fulfill({ contentType: 'application/wasm', body: 'not wasm' }));
@@ -49,4 +59,16 @@ test('a browser that refuses to keep anything still loads the model', async ({ p
   await expect(page.locator('#status')).toContainText('Ready');
   await expect(page.locator('#problem')).toBeEmpty();
   await expect(page.locator('#offline')).toBeEmpty();
+});
+
+test('a machine without a camera is a sentence, and the photo stays', async ({ page }) => {
+  await openReady(page, './?device=cpu');
+  await segment(page, file('cat.jpg', sample('cat.jpg')));
+  const camera = page.getByRole('button', { name: 'Camera', exact: true });
+  await camera.click();
+  await expect(page.locator('#problem')).toHaveText(/^No camera was found\. Connect one/);
+  await segmented(page, 'cat.jpg');
+  await expect(camera).toBeEnabled();
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(page.locator('#problem')).toBeEmpty();
 });
