@@ -60,12 +60,25 @@ fn each_view_is_as_alone() {
             let images = waves([2, 3, size[0], size[1]], 1.1, &device);
             let all = multi_scale_predictions(&network, images.clone(), scales, affinity);
             let cams = multi_scale_cam(&network, images.clone(), scales, affinity);
+            let fused = all.fused().expect("a head");
             worst.compare("CAM", all.cams.cam, &cams.cam.into_data());
-            worst.compare("auxiliary CAM", all.cams.auxiliary_cam, &cams.auxiliary_cam.into_data());
+            worst.compare("auxiliary CAM", all.cams.auxiliary_cam, &cams.auxiliary_cam.clone().into_data());
             worst.compare("logits", all.cams.logits, &cams.logits.into_data());
             let segmentation = multi_scale_segmentation(&network, images.clone(), scales).expect("a head");
             let of_all = all.segmentation.expect("a head");
-            worst.compare("segmentation", of_all.logits, &segmentation.logits.into_data());
+            worst.compare("segmentation", of_all.logits, &segmentation.logits.clone().into_data());
+            let [background, classes] = [(0, 1), (1, CLASSES)].map(|(first, count)| {
+                segmentation.logits.clone().narrow(1, first, count).into_data().iter::<f32>().collect::<Vec<_>>()
+            });
+            let pixels = size[0] * size[1];
+            let mean = classes.iter().zip(cams.auxiliary_cam.into_data().iter::<f32>()).enumerate().map(
+                |(index, (logit, cam))| {
+                    let background = background[index / (CLASSES * pixels) * pixels + index % pixels];
+                    0.5 * (cam + 1.0 / (1.0 + (background - logit).exp()))
+                },
+            );
+            let mean = TensorData::new(mean.collect::<Vec<_>>(), [2, CLASSES, size[0], size[1]]);
+            worst.compare("fused", fused, &mean);
             let of_all = all.similarity.expect("an alignment");
             assert_eq!(of_all.dims(), [2, CLASSES + 1, size[0] / PATCH, size[1] / PATCH]);
             worst.compare("similarity", of_all, &similarity(&network, &images, scales).into_data());

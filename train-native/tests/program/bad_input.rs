@@ -207,6 +207,8 @@ fn runs() {
     );
     refused(&mut tree.train(&[("--long-side", "8")]), &["--long-side 8", "use at least 16"]);
     refused(&mut tree.train(&[("--accumulate", "0")]), &["--accumulate 0", "use at least 1"]);
+    refused(&mut tree.train(&[("--blur", "1.5")]), &["--blur 1.5 is outside 0 to 1", "use for example 0.5"]);
+    refused(&mut tree.train(&[("--scale", "2,1")]), &["\"2,1\"", "use two ascending numbers up to 16"]);
     refused(&mut tree.train(&[("--layer-decay", "0")]), &["--layer-decay 0", "use for example 0.75"]);
     refused(&mut tree.train(&[("--freeze", "13")]), &["--freeze 13", "12 blocks", "use at most 12"]);
     refused(&mut tree.train(&[("--freeze", "half")]), &["\"half\"", "use patch, a number of blocks, or encoder"]);
@@ -228,6 +230,13 @@ fn runs() {
         refused(&mut train(&voc, &out, &[]), &["blocked", "this folder cannot be made", "choose another --out"]);
     }
     assert_eq!(fs::read(&file).unwrap(), b"a file, no folder");
+    // Linux lets nobody make a folder here, root neither: as on a disk that is mounted read-only.
+    if cfg!(target_os = "linux") {
+        refused(
+            &mut train(&voc, Path::new("/proc/run"), &[]),
+            &["/proc/run", "this folder cannot be made", "choose another --out"],
+        );
+    }
 }
 
 /// Checkpoints that are whole and yet not of this training.

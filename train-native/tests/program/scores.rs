@@ -58,7 +58,7 @@ fn eval_draws_what_it_scored() {
     assert!(two.pixels().filter(|pixel| pixel.0 == [64, 0, 0]).count() > 1000, "the truth is on the sheet");
     let mut names = fs::read_dir(&out).unwrap().map(|file| file.unwrap().file_name()).collect::<Vec<_>>();
     names.sort();
-    let maps = ["auxiliary_cam", "cam", "pseudo_label", "segmentation", "segmentation_with_tags"];
+    let maps = ["auxiliary_cam", "cam", "fused", "pseudo_label", "segmentation", "segmentation_with_tags"];
     let expected = maps.map(|map| format!("confusion_{map}.png")).into_iter().chain(["sheet.png".to_owned()]);
     assert_eq!(names, expected.map(std::ffi::OsString::from).collect::<Vec<_>>());
     for name in names {

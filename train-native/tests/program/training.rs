@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+#[cfg(unix)]
+use std::process::Command;
 
 use dalnet_assets::{Checkpoints, read_safetensors_file};
 use serde_json::Value;
@@ -126,20 +128,56 @@ fn stops_at_a_loss_that_is_no_number() {
     assert!(checkpoint.join("state.json").is_file());
 }
 
+/// Starts a training, interrupts it once it says `begun`, and returns what it said before and after.
+#[cfg(unix)]
+fn interrupted(training: &mut Command, begun: &str) -> String {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let mut run = training.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    for line in lines.by_ref() {
+        said.push_str(&line);
+        said.push('\n');
+        if line.contains(begun) {
+            break;
+        }
+    }
+    assert!(said.contains(begun), "{said}");
+    succeeds(Command::new("kill").args(["-INT", &run.id().to_string()]));
+    said.extend(lines.map(|line| line + "\n"));
+    assert!(run.wait().unwrap().success(), "{said}");
+    said
+}
+
+/// What a newcomer types first: a whole training without any argument, that goes on where it was stopped.
+#[cfg(unix)]
+#[test]
+fn without_arguments_it_learns_shapes_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_train-native"));
+        command.current_dir(&folder);
+        command
+    };
+    let said = interrupted(&mut program(), "iterations 0 to 600");
+    assert!(said.contains("Learning to segment shapes from image tags alone"), "{said}");
+    assert!(said.contains("train-native train --preset shapes --data shapes --log bar --out shapes/run\n"), "{said}");
+    assert!(said.contains("stopped after iteration") && !said.contains("Scoring"), "{said}");
+    let run = folder.path().join("shapes/run");
+    let stopped = metrics(&run).last().unwrap()["iteration"].as_u64().unwrap();
+    let said = interrupted(&mut program(), &format!("iterations {stopped} to 600"));
+    assert!(said.contains("--out shapes/run --resume"), "{said}");
+    assert!(metrics(&run).last().unwrap()["iteration"].as_u64().unwrap() > stopped);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_saves_the_step_in_work() {
-    use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
-
     let tree = Tree::new();
     let options = [("--iterations", "1000"), ("--checkpoint-every", "1000"), ("--validate-every", "0")];
-    let mut run = tree.train(&options).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("iterations 0 to 1000")));
-    succeeds(Command::new("kill").args(["-INT", &run.id().to_string()]));
-    let said = lines.collect::<Vec<_>>().join("\n");
-    assert!(run.wait().unwrap().success(), "{said}");
+    let said = interrupted(&mut tree.train(&options), "iterations 0 to 1000");
     assert!(said.contains("stopped after iteration") && said.contains("--resume"), "{said}");
     assert!(Checkpoints::of_run(&tree.path("run")).latest().unwrap().is_some());
     let entries = metrics(&tree.path("run"));
