@@ -70,13 +70,12 @@ fn each_view_is_as_alone() {
             let [background, classes] = [(0, 1), (1, CLASSES)].map(|(first, count)| {
                 segmentation.logits.clone().narrow(1, first, count).into_data().iter::<f32>().collect::<Vec<_>>()
             });
+            let auxiliary_cam = cams.auxiliary_cam.into_data();
             let pixels = size[0] * size[1];
-            let mean = classes.iter().zip(cams.auxiliary_cam.into_data().iter::<f32>()).enumerate().map(
-                |(index, (logit, cam))| {
-                    let background = background[index / (CLASSES * pixels) * pixels + index % pixels];
-                    0.5 * (cam + 1.0 / (1.0 + (background - logit).exp()))
-                },
-            );
+            let mean = classes.iter().zip(auxiliary_cam.iter::<f32>()).enumerate().map(|(index, (logit, cam))| {
+                let background = background[index / (CLASSES * pixels) * pixels + index % pixels];
+                0.5 * (cam + 1.0 / (1.0 + (background - logit).exp()))
+            });
             let mean = TensorData::new(mean.collect::<Vec<_>>(), [2, CLASSES, size[0], size[1]]);
             worst.compare("fused", fused, &mean);
             let of_all = all.similarity.expect("an alignment");

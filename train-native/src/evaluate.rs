@@ -69,7 +69,7 @@ pub(crate) struct Options {
     /// Spread the CAM along the attention of all blocks, applied K times
     #[arg(long, value_name = "K")]
     affinity: Option<usize>,
-    /// Let the CAM follow the picture's edges (pixel-adaptive refinement)
+    /// Let the maps follow the picture's edges before they are labelled (pixel-adaptive refinement)
     #[arg(long)]
     refine: bool,
     #[command(flatten)]

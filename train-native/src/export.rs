@@ -106,9 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         )
     })?;
     spec.class_threshold = scores.class_threshold;
-    // The head's labels are scored as they are.
-    let refined = scores.refined && spec.input.map != Map::Segmentation;
-    spec.input.refinement = refined.then(Refinement::default);
+    spec.input.refinement = scores.refined.then(Refinement::default);
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         spec,

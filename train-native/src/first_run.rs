@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
     if !perform_line(&train)? {
         return Ok(());
     }
-    let data = ["eval", "--data", "shapes", "--model", RUN, "--scales", "1", "--segmentation-scales", "1"];
+    let data = ["eval", "--data", "shapes", "--model", RUN, "--scales", "1", "--segmentation-scales", "1", "--refine"];
     let results = ["--json", "shapes/scores.json", "--pictures-out", "shapes/pictures"];
     let eval = [&data[..], &results].concat();
     say("Scoring it on shapes that it has not seen", &eval);

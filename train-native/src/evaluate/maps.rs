@@ -62,7 +62,7 @@ pub(super) fn maps_of(
     };
     let scored = maps.maps.iter().filter(|(map, _)| CAMS.contains(map));
     let cams = scored.map(|(map, values)| Ok((map.name(), at_mask_size(values.clone())?))).collect::<Result<_>>()?;
-    let segmentations = segmentations(network, images.clone(), photo, &sample.labels, protocol)?;
+    let segmentations = segmentations(network, images.clone(), &pixels, photo, &sample.labels, protocol)?;
     Ok(Maps {
         truth: truth.labels,
         size,

@@ -44,7 +44,7 @@ pub(crate) struct Protocol {
     pub(crate) scales: Vec<f64>,
     /// Spreads the CAM before it is scored.
     pub(crate) affinity: Option<Affinity>,
-    /// Refines the CAM by the picture's pixels before it is scored.
+    /// Refines the maps by the picture's pixels before they are scored.
     pub(crate) refine: bool,
     /// Background thresholds of which the best is reported.
     pub(crate) thresholds: Vec<f32>,
@@ -123,7 +123,7 @@ impl Protocol {
              images{crf}; nearest text at scale 1 with mirror images",
             spec.input.long_side,
             self.scales,
-            if self.refine { ", refined by pixels" } else { "" },
+            if self.refine { ", all maps refined by pixels" } else { "" },
             self.thresholds.first().copied().unwrap_or_default(),
             self.thresholds.last().copied().unwrap_or_default(),
             self.fuse.name(),

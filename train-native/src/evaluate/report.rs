@@ -39,7 +39,7 @@ pub(crate) struct Report {
     /// Share of the pixels that the pseudo labels leave open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pseudo_label_uncertain: Option<f64>,
-    /// Whether the maps with a threshold were refined by the picture's pixels.
+    /// Whether maps were refined by the picture's pixels.
     pub(crate) refined: bool,
     /// Of the classifier, mean average precision over classes in percent.
     pub(crate) classification_map: Option<f64>,

@@ -1,10 +1,12 @@
 //! The labels of the segmentation head, alone, among the tags, and after a dense CRF.
 
 use anyhow::Result;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use dalnet::DalNet;
+use dalnet::refine::Refinement;
 use dalnet::resize::Resize;
-use dalnet::segmentation::multi_scale_segmentation;
+use dalnet::segmentation::{foreground_maps, multi_scale_segmentation};
+use dalnet_assets::Map;
 use dalnet_metrics::strongest;
 use image::RgbImage;
 
@@ -18,10 +20,11 @@ pub(super) const SEGMENTATION_WITH_TAGS: &str = "segmentation_with_tags";
 pub(super) const SEGMENTATION_CRF: &str = "segmentation_crf";
 const SEGMENTATION_WITH_TAGS_CRF: &str = "segmentation_with_tags_crf";
 
-/// Labels by name, each `[height, width]` of the `photo`; none without a head.
+/// Labels by name, each `[height, width]` of the `photo`; none without a head. `images` have these `pixels`, 0..1.
 pub(super) fn segmentations(
     network: &DalNet,
     images: Tensor<4>,
+    pixels: &Tensor<4>,
     photo: &RgbImage,
     tags: &[usize],
     protocol: &Protocol,
@@ -30,8 +33,13 @@ pub(super) fn segmentations(
         return Ok(Vec::new());
     };
     let size = [photo.height() as usize, photo.width() as usize];
-    let pixels = size[0] * size[1];
+    let area = size[0] * size[1];
     let [_, labels, _, _] = logits.dims();
+    let of_one_view = match protocol.fuse {
+        Fuse::Max => 2.0,
+        Fuse::Sum => protocol.segmentation_scales.len() as f64,
+    };
+    let foreground = protocol.refine.then(|| foreground_maps(logits.clone() / of_one_view));
     let logits = Resize::BILINEAR.apply(logits, size).into_data().try_to_vec::<f32>()?;
     // Bytes hold the labels of every model.
     let all = (0..labels).map(|label| label as u8).collect::<Vec<_>>();
@@ -40,15 +48,39 @@ pub(super) fn segmentations(
     for (labels, plain, after_crf) in
         [(all, SEGMENTATION, SEGMENTATION_CRF), (tagged, SEGMENTATION_WITH_TAGS, SEGMENTATION_WITH_TAGS_CRF)]
     {
-        let maps = labels.iter().flat_map(|label| &logits[usize::from(*label) * pixels..][..pixels]);
+        let maps = labels.iter().flat_map(|label| &logits[usize::from(*label) * area..][..area]);
         let maps = maps.copied().collect::<Vec<_>>();
-        named.push((plain, winners(&maps, &labels, pixels)));
+        let found = match &foreground {
+            Some(foreground) => along_edges(foreground, pixels, &labels, size)?,
+            None => winners(&maps, &labels, area),
+        };
+        named.push((plain, found));
         if let Some(crf) = &protocol.crf {
-            let refined = crf.refine(&softmax(maps, pixels), photo.as_raw(), size);
-            named.push((after_crf, winners(&refined, &labels, pixels)));
+            let after = crf.refine(&softmax(maps, area), photo.as_raw(), size);
+            named.push((after_crf, winners(&after, &labels, area)));
         }
     }
     Ok(named)
+}
+
+/// The labels of `foreground` maps `[1, C, h, w]` that follow the picture's edges, as the engine gives them: of `labels`
+/// that of the largest above one half, else the background.
+fn along_edges(foreground: &Tensor<4>, pixels: &Tensor<4>, labels: &[u8], size: [usize; 2]) -> Result<Vec<u8>> {
+    let [_, _, height, width] = foreground.dims();
+    // Refinement takes means: what is nowhere above one half does not get there.
+    let largest = foreground.clone().reshape([0, -1, (height * width) as i32]).max_dim(2).into_data();
+    let largest = largest.try_to_vec::<f32>()?;
+    let in_question = |label: &u8| *label > 0 && largest[usize::from(*label) - 1] > Map::HEAD_THRESHOLD;
+    let labels = labels.iter().copied().filter(in_question).collect::<Vec<_>>();
+    let classes = labels.iter().map(|label| i32::from(*label) - 1).collect::<Vec<_>>();
+    let classes = Tensor::from_data(TensorData::new(classes, [labels.len()]), &foreground.device());
+    if labels.is_empty() {
+        return Ok(vec![0; size[0] * size[1]]);
+    }
+    let maps = Refinement::default().refine_within_range(pixels.clone(), foreground.clone().select(1, classes));
+    let maps = Resize::BILINEAR.apply(maps, size).into_data().try_to_vec::<f32>()?;
+    let strongest = strongest(&maps, &labels, size[0] * size[1]).into_iter();
+    Ok(strongest.map(|(value, label)| if value > Map::HEAD_THRESHOLD { label } else { 0 }).collect())
 }
 
 /// Logits `[1, C + 1, h, w]` of all scales together.
@@ -105,5 +137,26 @@ mod tests {
             assert!((probabilities[pixel] + probabilities[3 + pixel] - 1.0).abs() < 1e-6);
         }
         assert!((probabilities[2] / probabilities[5] - std::f32::consts::E).abs() < 1e-4);
+    }
+
+    /// The head sees the first class two columns too far on a picture of a dark and a bright half.
+    #[test]
+    fn labels_follow_the_pictures_edges() {
+        let size @ [height, width] = [24, 32];
+        let map =
+            |value: &dyn Fn(usize) -> f32| (0..height * width).map(|pixel| value(pixel % width)).collect::<Vec<_>>();
+        let half = map(&|column| if column < 16 { 0.1 } else { 0.9 });
+        let tensor = |maps: &[Vec<f32>]| {
+            Tensor::<4>::from_data(TensorData::new(maps.concat(), [1, maps.len(), height, width]), &Default::default())
+        };
+        let pixels = tensor(&[half.clone(), half.clone(), half]);
+        let weak = map(&|_| 0.5);
+        let first = map(&|column| if column < 18 { 0.9 } else { 0.2 });
+        let foreground = tensor(&[weak, first]);
+        let labels = along_edges(&foreground, &pixels, &[0, 1, 2], size).unwrap();
+        let expected = map(&|column| if column < 16 { 2.0 } else { 0.0 });
+        let wrong = labels.iter().zip(&expected).filter(|(label, side)| f32::from(**label) != **side).count();
+        assert!(wrong < height / 2, "{wrong} pixels, where {} were wrong before", 2 * height);
+        assert_eq!(along_edges(&foreground, &pixels, &[0, 1], size).unwrap(), vec![0; height * width]);
     }
 }
