@@ -3,9 +3,17 @@ import type { ClassResult } from './messages.ts';
 import { css, type Looks, looksOf, nameOf, percent } from './palette.ts';
 import { labelsOn, type Photo } from './photo.ts';
 
+/** What a legend tells the page. */
+export interface LegendListener {
+  /** The visitor switches a class on or off. */
+  toggle(label: number): void;
+  /** Another class is looked at. */
+  choose(): void;
+}
+
 /**
  * The classes of the shown photo with colour, name and share, each a switch; below them the model's other classes,
- * which may be switched on too.
+ * which may be switched on too. Where the view shows one class alone, the rows choose it instead.
  */
 export class Legend {
   readonly #list = element('legend', HTMLElement);
@@ -15,37 +23,72 @@ export class Legend {
   #names: readonly string[] = [];
   /** What the rows were made of: as long as that is the same, a camera's next frame changes their numbers alone. */
   #made = '';
+  #rows: readonly number[] = [];
+  #isChoice = false;
+  #chosen: number | null = null;
+  readonly #listener: LegendListener;
 
-  /** `onToggle` hears the label of a class that the visitor switches on or off. */
-  constructor(onToggle: (label: number) => void) {
-    for (const list of [this.#list, this.#others]) {
-      list.addEventListener('click', (event) => {
-        const button = event.target instanceof Element ? event.target.closest('button') : null;
-        if (button) onToggle(Number(button.value));
+  /** `listener` hears what the visitor does with the classes. */
+  constructor(listener: LegendListener) {
+    this.#listener = listener;
+    this.#list.addEventListener('click', (event) => this.#press(labelAt(event)));
+    for (const name of ['pointerover', 'focusin'] as const) {
+      this.#list.addEventListener(name, (event) => {
+        if (this.#isChoice) this.#choose(labelAt(event));
       });
     }
+    this.#others.addEventListener('click', (event) => {
+      const label = labelAt(event);
+      if (label === null) return;
+      this.#chosen = label;
+      listener.toggle(label);
+    });
     document.addEventListener('keydown', (event) => {
       const isTyping =
         event.target instanceof HTMLElement && event.target.matches('select, textarea, input[type=text]');
       const isMore = event.ctrlKey || event.altKey || event.metaKey || event.repeat;
       if (isTyping || isMore || !/^[1-9]$/.test(event.key)) return;
       const row = this.#list.querySelectorAll('button').item(Number(event.key) - 1);
-      if (row) onToggle(Number(row.value));
+      if (row) this.#press(Number(row.value));
     });
   }
 
-  /** Lists the classes of `photo`; `names` are the model's classes. */
-  draw(photo: Photo | null, names: readonly string[]): void {
-    const rows = photo?.answer ? photo.rows : [];
-    const on = new Set(photo ? labelsOn(photo) : []);
-    const results = new Map(photo?.answer?.segmentation.classes.map((result) => [result.index, result]));
-    const made = JSON.stringify([photo?.id, photo?.answer !== null, rows, [...on], names]);
-    if (made !== this.#made) this.#make(photo, rows, on, names);
-    this.#made = made;
-    for (const button of this.#list.querySelectorAll('button')) setNumbers(button, results.get(Number(button.value)));
+  /** Label of the class that is looked at: the one that was chosen last, else the first; `null` when there is none. */
+  get chosen(): number | null {
+    return this.#chosen !== null && this.#rows.includes(this.#chosen) ? this.#chosen : (this.#rows[0] ?? null);
   }
 
-  #make(photo: Photo | null, rows: readonly number[], on: ReadonlySet<number>, names: readonly string[]): void {
+  /** Lists the classes of `photo`; `names` are the model's classes. `isChoice`: the view shows one class alone. */
+  draw(photo: Photo | null, names: readonly string[], isChoice: boolean): void {
+    const rows = photo?.answer ? photo.rows : [];
+    this.#rows = rows;
+    this.#isChoice = isChoice;
+    const on = new Set(photo ? labelsOn(photo) : []);
+    const results = new Map(photo?.answer?.segmentation.classes.map((result) => [result.index, result]));
+    const made = JSON.stringify([photo?.id, photo?.answer !== null, rows, names]);
+    if (made !== this.#made) this.#make(photo, rows, names);
+    this.#made = made;
+    for (const button of this.#list.querySelectorAll('button')) {
+      const label = Number(button.value);
+      setNumbers(button, results.get(label));
+      button.ariaPressed = String(isChoice ? label === this.chosen : on.has(label));
+      button.dataset.off = String(!on.has(label));
+    }
+    this.#list.dataset.choice = String(isChoice);
+  }
+
+  #press(label: number | null): void {
+    if (this.#isChoice) this.#choose(label);
+    else if (label !== null) this.#listener.toggle(label);
+  }
+
+  #choose(label: number | null): void {
+    if (label === null || label === this.chosen) return;
+    this.#chosen = label;
+    this.#listener.choose();
+  }
+
+  #make(photo: Photo | null, rows: readonly number[], names: readonly string[]): void {
     this.#names = names;
     const { activeElement } = document;
     const lists = [this.#list, this.#others];
@@ -54,7 +97,7 @@ export class Legend {
         ? activeElement.value
         : null;
     const looks = looksOf(rows);
-    this.#list.replaceChildren(...rows.map((label, index) => this.#row(label, on.has(label), index + 1, looks)));
+    this.#list.replaceChildren(...rows.map((label, index) => this.#row(label, index + 1, looks)));
     this.#empty.hidden = rows.length > 0;
     this.#empty.textContent = photo?.answer
       ? 'The model finds none of its classes in this photo.'
@@ -67,12 +110,11 @@ export class Legend {
     }
   }
 
-  #row(label: number, isOn: boolean, place: number, looks: Looks): HTMLElement {
+  #row(label: number, place: number, looks: Looks): HTMLElement {
     const item = make('li', 'row');
     const button = make('button', 'class');
     button.type = 'button';
     button.value = String(label);
-    button.ariaPressed = String(isOn);
     const look = looks.get(label);
     const swatch = make('span', `swatch ${look?.filling ?? 'solid'}`);
     if (look) button.style.setProperty('--hue', css(look));
@@ -95,6 +137,12 @@ export class Legend {
     item.append(button);
     return item;
   }
+}
+
+/** The class on whose button something happened; `null` beside them. */
+function labelAt({ target }: Event): number | null {
+  const button = target instanceof Element ? target.closest('button') : null;
+  return button && Number(button.value);
 }
 
 /** Writes what the newest answer says about the class into its row. */

@@ -1,5 +1,5 @@
-import type { FromWorker, Job } from './messages.ts';
-import { answered, newPhoto, type Photo, type Shown } from './photo.ts';
+import type { FromWorker, Job, Wish } from './messages.ts';
+import { answered, newPhoto, type Photo, question, type Shown } from './photo.ts';
 
 /** The photos of the queue count upwards from 1, so frames count downwards, and on from one camera to the next. */
 let lastFrame = 0;
@@ -24,7 +24,7 @@ export class Live {
   }
 
   /** The newest frame as a job, or `null` while one is being grabbed. */
-  async next(): Promise<Job | null> {
+  async next(wish: Wish): Promise<Job | null> {
     if (this.#grabbing) return null;
     this.#grabbing = true;
     try {
@@ -35,8 +35,7 @@ export class Live {
     }
     lastFrame -= 1;
     this.#id = lastFrame;
-    const { name, chosen } = this.photo;
-    return { type: 'segment', photo: this.#id, source: this.#frame, name, classes: chosen };
+    return { type: 'segment', photo: this.#id, source: this.#frame, ...question(this.photo, wish) };
   }
 
   /** Whether a message of the worker is about the newest frame. */
@@ -56,9 +55,9 @@ export class Live {
     this.photo.shown = this.#picture;
     this.#picture = null;
     last?.bitmap.close();
-    const { segmentation, milliseconds } = message;
-    answered(this.photo, { segmentation, milliseconds, device });
-    const come = segmentation.classes.filter(({ share }) => share > 0).map(({ index }) => index);
+    const { findings, milliseconds } = message;
+    answered(this.photo, { ...findings, milliseconds, device });
+    const come = findings.segmentation.classes.filter(({ share }) => share > 0).map(({ index }) => index);
     this.photo.rows = [...new Set([...this.photo.rows, ...come])];
     this.photo.times = new Map([[device, milliseconds]]);
   }

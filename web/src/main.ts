@@ -3,6 +3,7 @@ import { Camera } from './camera.ts';
 import { DeviceControl } from './device-control.ts';
 import { Divider } from './divider.ts';
 import { element } from './dom.ts';
+import { EdgeControl } from './edge-control.ts';
 import { Filmstrip } from './filmstrip.ts';
 import { type Incoming, takePhotos } from './intake.ts';
 import { Legend } from './legend.ts';
@@ -10,6 +11,7 @@ import type { DevicePreference } from './messages.ts';
 import { keepForOffline } from './offline.ts';
 import { fetchPhoto } from './photo-address.ts';
 import { CAPACITY } from './queue.ts';
+import type { View } from './render.ts';
 import { SavePanel } from './save-panel.ts';
 import { seconds, textOf } from './sentence.ts';
 import { Session } from './session.ts';
@@ -26,10 +28,11 @@ import './style/strip.css';
 /** A sentence that concerns no photo and stands until the visitor does something else. */
 let notice = '';
 let cameraIsStarting = false;
-const view = new ViewControls((changed) => stage.setView(changed));
+const view = new ViewControls(applyView);
 const stage = new Stage(view.view);
 const session = new Session(preference(), new URL('model/manifest.json', document.baseURI).href, {
   phase(phase) {
+    edges.set(session.refines);
     speak();
     if (phase.kind === 'ready') void keepPage();
   },
@@ -63,9 +66,12 @@ const status = new Status(
     else session.stop();
   },
 );
-const legend = new Legend((label) => {
-  const { shown } = session;
-  if (shown) session.toggle(shown, label);
+const legend = new Legend({
+  toggle(label) {
+    const { shown } = session;
+    if (shown) session.toggle(shown, label);
+  },
+  choose: drawShown,
 });
 const strip = new Filmstrip({
   show(photo) {
@@ -86,6 +92,7 @@ const savePanel = new SavePanel({
   problem: tell,
 });
 
+const edges = new EdgeControl((refine) => session.wish({ refine }));
 const deviceControl = new DeviceControl((device) => {
   notice = '';
   session.compute(device);
@@ -99,8 +106,15 @@ new Divider();
 takePhotos(add, tell);
 element('camera', HTMLButtonElement).addEventListener('click', toggleCamera);
 element('take-photo', HTMLButtonElement).addEventListener('click', takePhoto);
+applyView(view.view);
 session.start();
 void openAddress();
+
+function applyView(changed: View): void {
+  stage.setView(changed);
+  session.wish({ heats: changed.layer === 'class-map' });
+  drawShown();
+}
 
 function add(photos: readonly Incoming[]): void {
   notice = '';
@@ -134,8 +148,9 @@ function tell(sentence: string): void {
 
 function drawShown(): void {
   const { shown } = session;
-  stage.draw(shown, session.classes);
-  legend.draw(shown, session.classes);
+  const { layer } = view.view;
+  legend.draw(shown, session.classes, layer === 'class-map' || layer === 'similarity');
+  stage.draw(shown, session.classes, legend.chosen);
   deviceControl.draw(shown);
   drawCameraButtons();
   drawSavePanel();

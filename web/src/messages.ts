@@ -71,6 +71,14 @@ export interface Options {
   readonly refine?: boolean;
 }
 
+/** How the page wants photos answered, whichever is shown. */
+export interface Wish {
+  /** Whether regions follow the picture's edges; `null` as the model has it. */
+  readonly refine: boolean | null;
+  /** Whether each class of the legend comes with its map. */
+  readonly heats: boolean;
+}
+
 /** A photo to segment. The same photo again is answered from what the engine remembers of it. */
 export interface Job {
   readonly type: 'segment';
@@ -80,6 +88,21 @@ export interface Job {
   readonly name: string;
   /** Labels (1..) to choose from; `null` leaves the choice to the model. */
   readonly classes: readonly number[] | null;
+  /** Whether regions follow the picture's edges; `null` as the model has it. */
+  readonly refine: boolean | null;
+  /** Labels (1..) whose maps are wanted. */
+  readonly heats: readonly number[];
+}
+
+/** What the engine found out about one photo. */
+export interface Findings {
+  readonly segmentation: Segmentation;
+  /** Whether the regions follow the picture's edges. */
+  readonly refined: boolean;
+  /** The maps that were wanted, by label. */
+  readonly heats: ReadonlyMap<number, Heat>;
+  /** `null` for a model that was not trained with texts. */
+  readonly similarity: Similarity | null;
 }
 
 /** From the page to the worker, which does one job after the other. */
@@ -98,7 +121,12 @@ export type FromWorker =
   | { readonly type: 'device'; readonly device: Device; readonly label: string; readonly note: string }
   | { readonly type: 'download'; readonly loaded: number; readonly total: number }
   | { readonly type: 'loading' }
-  | { readonly type: 'ready'; readonly classes: readonly string[] }
+  | {
+      readonly type: 'ready';
+      readonly classes: readonly string[];
+      /** Whether regions follow the picture's edges unless the page wants it otherwise. */
+      readonly refines: boolean;
+    }
   | {
       readonly type: 'picture';
       readonly photo: number;
@@ -113,7 +141,7 @@ export type FromWorker =
       readonly milliseconds: number;
       /** Whether the encoder ran, rather than the engine's memory of the photo. */
       readonly encoded: boolean;
-      readonly segmentation: Segmentation;
+      readonly findings: Findings;
     }
   | { readonly type: 'failed'; readonly stage: Stage; readonly photo: number | null; readonly message: string };
 

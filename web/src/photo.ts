@@ -1,4 +1,4 @@
-import type { ClassResult, Segmentation } from './messages.ts';
+import type { ClassResult, Findings, Job, Segmentation, Wish } from './messages.ts';
 
 /** How far a photo has come. */
 export type PhotoState = 'waiting' | 'running' | 'done' | 'failed';
@@ -11,8 +11,7 @@ export interface Shown {
 }
 
 /** The newest answer about a photo, the time it took, and on which device. */
-export interface Answer {
-  readonly segmentation: Segmentation;
+export interface Answer extends Findings {
   readonly milliseconds: number;
   readonly device: string;
 }
@@ -78,6 +77,21 @@ export function answered(photo: Photo, answer: Answer): void {
   photo.answer = answer;
   photo.state = 'done';
   photo.problem = '';
+}
+
+/** Whether the photo's answer is what is wished for; a photo without an answer is not asked about again. */
+export function fulfils({ state, answer, rows }: Photo, { refine, heats }: Wish): boolean {
+  if (state !== 'done' || !answer) return true;
+  if (refine !== null && refine !== answer.refined) return false;
+  return !heats || rows.every((label) => answer.heats.has(label));
+}
+
+/** The question about the photo that fulfils a wish, in the form of a job. */
+export function question(
+  { name, chosen, rows }: Photo,
+  wish: Wish,
+): Pick<Job, 'name' | 'classes' | 'refine' | 'heats'> {
+  return { name, classes: chosen, refine: wish.refine, heats: wish.heats ? rows : [] };
 }
 
 /** The labels that are switched on. */

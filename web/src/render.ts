@@ -4,10 +4,15 @@ import { looksOf } from './palette.ts';
 import type { Segmented } from './photo.ts';
 import { Sentence } from './sentence.ts';
 
-/** How the regions lie over the photo. */
+/** What lies over the photo. */
+export type LayerName = 'segmentation' | 'confidence' | 'class-map' | 'similarity';
+
+/** What lies over the photo, and how. */
 export interface View {
+  readonly layer: LayerName;
   /** Strength of the overlay, 0 to 1. */
   readonly opacity: number;
+  /** How regions are drawn. */
   readonly drawing: Drawing;
 }
 

@@ -1,7 +1,7 @@
 import { EngineClient } from './client.ts';
 import { type FrameSource, Live } from './live.ts';
-import type { Device, DevicePreference, Job, ToPage } from './messages.ts';
-import { answered, type Photo, toggle } from './photo.ts';
+import type { Device, DevicePreference, Job, ToPage, Wish } from './messages.ts';
+import { answered, fulfils, type Photo, question, toggle } from './photo.ts';
 import { Queue } from './queue.ts';
 import { textOf } from './sentence.ts';
 
@@ -41,6 +41,7 @@ export class Session {
   readonly #listener: SessionListener;
   #phase: Phase = { kind: 'starting' };
   #live: Live | null = null;
+  #wish: Wish = { refine: null, heats: false };
 
   /** `manifestUrl` is absolute. */
   constructor(preference: DevicePreference, manifestUrl: string, listener: SessionListener) {
@@ -51,6 +52,11 @@ export class Session {
   /** How far the engine is. */
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** Whether regions follow the picture's edges; `null` until the model is known. */
+  get refines(): boolean | null {
+    return this.#wish.refine;
   }
 
   /** What is on the stage: the photo of the queue, or the camera's frame. */
@@ -83,6 +89,14 @@ export class Session {
   show(photo: Photo): void {
     this.queue.show(photo);
     this.#listener.queue();
+    this.#pump();
+  }
+
+  /** Wants photos answered otherwise; the engine answers the photo that it remembers without the encoder. */
+  wish(changed: Partial<Wish>): void {
+    this.#wish = { ...this.#wish, ...changed };
+    const { shown } = this.queue;
+    if (shown && !fulfils(shown, this.#wish)) this.#goOn();
   }
 
   /** Switches a class of a photo on or off and asks the engine again. */
@@ -130,6 +144,7 @@ export class Session {
   remove(photo: Photo): void {
     this.queue.remove(photo);
     this.#listener.queue();
+    this.#pump();
   }
 
   /** Takes all photos out of the queue. */
@@ -160,6 +175,7 @@ export class Session {
         break;
       case 'ready':
         this.classes = message.classes;
+        this.#wish = { ...this.#wish, refine: this.#wish.refine ?? message.refines };
         this.#enter({ kind: 'ready' });
         break;
       case 'fallback':
@@ -189,9 +205,9 @@ export class Session {
       if (!photo || photo.shown) bitmap.close();
       else photo.shown = { bitmap, sourceWidth, sourceHeight };
     } else if (message.type === 'segmentation' && photo) {
-      const { segmentation, milliseconds, encoded } = message;
+      const { findings, milliseconds, encoded } = message;
       if (encoded) photo.times = new Map([...photo.times, [this.device, milliseconds]]);
-      answered(photo, { segmentation, milliseconds, device: this.device });
+      answered(photo, { ...findings, milliseconds, device: this.device });
     }
     if (photo) this.#listener.photo(photo);
     if (message.type === 'segmentation') this.#pump();
@@ -232,7 +248,7 @@ export class Session {
 
   async #pumpLive(live: Live): Promise<void> {
     try {
-      const job = await live.next();
+      const job = await live.next(this.#wish);
       if (!job) return;
       // The visitor may have stopped, or gone back to the photos, while the frame was grabbed.
       if (live !== this.#live) live.end();
@@ -245,12 +261,13 @@ export class Session {
   }
 
   #pumpQueue(): void {
+    const { shown } = this.queue;
+    if (shown && !fulfils(shown, this.#wish)) shown.stale = true;
     const photo = this.queue.next();
     if (!photo) return;
     if (photo.state === 'waiting') this.#set(photo, 'running');
     photo.stale = false;
-    const { id, file, name, chosen } = photo;
-    this.#run({ type: 'segment', photo: id, source: file, name, classes: chosen });
+    this.#run({ type: 'segment', photo: photo.id, source: photo.file, ...question(photo, this.#wish) });
   }
 
   #run(job: Job): void {

@@ -1,14 +1,17 @@
 import { element, make } from './dom.ts';
+import { type Context, type Layer, layerOf } from './layer.ts';
 import type { Segmentation } from './messages.ts';
-import { anchors, paint } from './overlay.ts';
-import { css, type Looks, looksOf, nameOf, percent, readable } from './palette.ts';
-import { type Photo, type PhotoState, seenIn } from './photo.ts';
+import { anchors } from './overlay.ts';
+import { css, looksOf, nameOf, percent, readable } from './palette.ts';
+import { type Answer, type Photo, type PhotoState, seenIn } from './photo.ts';
+import { Probe } from './probe.ts';
 import type { View } from './render.ts';
+import { ScaleBar } from './scale-bar.ts';
 
 /** Regions too small for their name to stand on carry none: the legend has it. */
 const SMALLEST_TAG = 0.05;
 
-/** The photo with its regions, their names, and the probe that reads one pixel. */
+/** The photo with what lies over it, the names of its regions, and the probe that reads one point. */
 export class Stage {
   readonly #box = element('stage', HTMLElement);
   readonly #note = element('stage-note', HTMLElement);
@@ -16,36 +19,26 @@ export class Stage {
   readonly #photo = element('photo', HTMLCanvasElement);
   readonly #overlay = element('overlay', HTMLCanvasElement);
   readonly #tags = element('tags', HTMLElement);
-  readonly #probe = element('probe', HTMLElement);
-  readonly #readout = element('readout', HTMLOutputElement);
-  #names: readonly string[] = [];
+  readonly #scale = new ScaleBar();
+  readonly #probe = new Probe((x, y) => this.#layer?.read(x, y) ?? null);
   #drawn: Photo | null = null;
   #bitmap: ImageBitmap | null = null;
-  #segmentation: Segmentation | null = null;
-  #looks: Looks = new Map();
-  #view: View;
-  #at = { x: 0.5, y: 0.5 };
+  #answer: Answer | null = null;
+  #context: Context;
+  #layer: Layer | null = null;
 
-  /** `view` says how the regions lie over the photo at first. */
+  /** `view` says what lies over the photo at first. */
   constructor(view: View) {
-    this.#view = view;
-    this.#frame.addEventListener('pointermove', (event) => {
-      const box = this.#frame.getBoundingClientRect();
-      this.#readout.setAttribute('aria-live', 'off');
-      this.#moveProbe((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, false);
-    });
-    this.#frame.addEventListener('pointerleave', () => this.#hideProbe());
-    this.#frame.addEventListener('keydown', (event) => this.#stepProbe(event));
-    this.#frame.addEventListener('blur', () => this.#hideProbe());
+    this.#context = { view, looks: new Map(), names: [], label: null };
     this.#overlay.style.opacity = String(view.opacity);
   }
 
-  /** Changes how the regions lie over the photo. */
+  /** Changes what lies over the photo, or how. */
   setView(view: View): void {
-    const isRedrawn = view.drawing !== this.#view.drawing;
-    this.#view = view;
+    const last = this.#context.view;
+    this.#context = { ...this.#context, view };
     this.#overlay.style.opacity = String(view.opacity);
-    if (isRedrawn && this.#segmentation) this.#paint(this.#segmentation);
+    if (view.layer !== last.layer || view.drawing !== last.drawing) this.#lay();
   }
 
   /** What is on the stage, without its regions, as a JPEG; `null` when there is nothing. */
@@ -54,24 +47,32 @@ export class Stage {
     return new Promise((resolve) => this.#photo.toBlob(resolve, 'image/jpeg', 0.95));
   }
 
-  /** Shows a photo as far as it is known, or the invitation to choose one; `names` are the model's classes. */
-  draw(photo: Photo | null, names: readonly string[]): void {
+  /**
+   * Shows a photo as far as it is known, or the invitation to choose one; `names` are the model's classes, `label` is
+   * the one that is looked at.
+   */
+  draw(photo: Photo | null, names: readonly string[], label: number | null): void {
     const bitmap = photo?.shown?.bitmap ?? null;
     if (photo !== this.#drawn || bitmap !== this.#bitmap) {
       this.#drawn = photo;
       this.#bitmap = bitmap;
-      this.#segmentation = null;
+      this.#answer = null;
+      this.#layer = null;
       this.#tags.replaceChildren();
-      this.#hideProbe();
+      this.#scale.draw(null);
+      this.#probe.hide();
       if (photo && bitmap) this.#drawPhoto(bitmap, photo.name);
     }
-    this.#names = names;
-    const segmentation = photo?.answer?.segmentation ?? null;
-    if (photo && segmentation && segmentation !== this.#segmentation)
-      this.#drawRegions(segmentation, looksOf(photo.rows));
+    const answer = photo?.answer ?? null;
+    if (photo && answer && (answer !== this.#answer || label !== this.#context.label)) {
+      this.#context = { ...this.#context, looks: looksOf(photo.rows), names, label };
+      if (answer !== this.#answer) this.#nameRegions(answer.segmentation);
+      this.#answer = answer;
+      this.#lay();
+    }
     this.#note.textContent = photo && !bitmap ? `${photo.name} ${WITHOUT_PICTURE[photo.state]}` : '';
     this.#box.dataset.photo = photo?.name ?? '';
-    this.#box.dataset.state = !photo ? 'empty' : !bitmap ? 'unseen' : segmentation ? 'segmented' : 'photo';
+    this.#box.dataset.state = !photo ? 'empty' : !bitmap ? 'unseen' : answer ? 'segmented' : 'photo';
   }
 
   #drawPhoto(bitmap: ImageBitmap, name: string): void {
@@ -86,69 +87,33 @@ export class Stage {
     this.#frame.tabIndex = 0;
   }
 
-  #drawRegions(segmentation: Segmentation, looks: Looks): void {
-    this.#segmentation = segmentation;
-    this.#looks = looks;
-    this.#paint(segmentation);
+  #lay(): void {
+    this.#box.dataset.layer = this.#context.view.layer;
+    if (!this.#answer) return;
+    this.#layer = layerOf(this.#answer, this.#context);
+    const { image, scale } = this.#layer;
+    // Setting a size clears the canvas, too.
+    this.#overlay.width = image?.width ?? 1;
+    this.#overlay.height = image?.height ?? 1;
+    if (image) this.#overlay.getContext('2d')?.putImageData(image, 0, 0);
+    this.#scale.draw(scale);
+    this.#probe.refresh();
+  }
+
+  #nameRegions(segmentation: Segmentation): void {
+    const { names, looks } = this.#context;
     this.#photo.setAttribute('aria-label', summarise(segmentation));
-    this.#tags.replaceChildren(...this.#makeTags(segmentation, looks));
-  }
-
-  #paint(segmentation: Segmentation): void {
-    this.#overlay.width = segmentation.width;
-    this.#overlay.height = segmentation.height;
-    const image = paint(segmentation, this.#looks, this.#view.drawing);
-    this.#overlay.getContext('2d')?.putImageData(image, 0, 0);
-  }
-
-  #makeTags(segmentation: Segmentation, looks: Looks): HTMLElement[] {
-    return anchors(segmentation)
+    const tags = anchors(segmentation)
       .filter(({ size }) => size >= SMALLEST_TAG)
       .map(({ label, x, y }) => {
-        const tag = make('span', 'tag', this.#nameOf(label));
+        const tag = make('span', 'tag', nameOf(names, label));
         tag.style.setProperty('--x', String(x));
         tag.style.setProperty('--y', String(y));
         const look = looks.get(label);
         if (look) tag.style.setProperty('--hue', css(look));
         return tag;
       });
-  }
-
-  #nameOf(label: number): string {
-    return label === 0 ? 'background' : nameOf(this.#names, label);
-  }
-
-  #stepProbe(event: KeyboardEvent): void {
-    const step = event.shiftKey ? 0.1 : 0.02;
-    const steps: Partial<Record<string, readonly [number, number]>> = {
-      ArrowLeft: [-step, 0],
-      ArrowRight: [step, 0],
-      ArrowUp: [0, -step],
-      ArrowDown: [0, step],
-    };
-    const move = steps[event.key];
-    if (!move || !this.#segmentation) return;
-    event.preventDefault();
-    this.#readout.setAttribute('aria-live', 'polite');
-    this.#moveProbe(this.#at.x + move[0], this.#at.y + move[1], true);
-  }
-
-  #moveProbe(x: number, y: number, visible: boolean): void {
-    this.#at = { x: Math.min(1, Math.max(0, x)), y: Math.min(1, Math.max(0, y)) };
-    if (!this.#segmentation) return;
-    const { width, height, labels, confidence } = this.#segmentation;
-    const column = Math.min(width - 1, Math.floor(this.#at.x * width));
-    const line = Math.min(height - 1, Math.floor(this.#at.y * height));
-    const at = line * width + column;
-    this.#readout.value = `${this.#nameOf(labels[at] ?? 0)}, ${percent((confidence[at] ?? 0) / 255)} sure`;
-    this.#probe.hidden = !visible;
-    this.#probe.style.setProperty('--x', String(this.#at.x));
-    this.#probe.style.setProperty('--y', String(this.#at.y));
-  }
-
-  #hideProbe(): void {
-    this.#probe.hidden = true;
-    this.#readout.value = '';
+    this.#tags.replaceChildren(...tags);
   }
 }
 

@@ -1,29 +1,38 @@
 import { element } from './dom.ts';
 import type { Drawing } from './overlay.ts';
-import type { View } from './render.ts';
+import type { LayerName, View } from './render.ts';
 
-/** How the regions lie over the photo: how strong, and filled or as outlines. */
+/** What lies over the photo, how strong, and whether regions are filled or outlined. */
 export class ViewControls {
+  readonly #layer = element('layer', HTMLSelectElement);
   readonly #opacity = element('opacity', HTMLInputElement);
   readonly #value = element('opacity-value', HTMLOutputElement);
   readonly #drawing = element('drawing', HTMLFieldSetElement);
 
   /** `onChange` hears every change. */
   constructor(onChange: (view: View) => void) {
-    const change = () => {
+    const show = () => {
       this.#value.value = `${this.#opacity.value} %`;
+      this.#drawing.disabled = this.view.layer !== 'segmentation';
+    };
+    const change = () => {
+      show();
       onChange(this.view);
     };
+    this.#layer.addEventListener('change', change);
     this.#opacity.addEventListener('input', change);
     this.#drawing.addEventListener('change', change);
     // Browsers restore what was set before a reload.
-    this.#value.value = `${this.#opacity.value} %`;
+    show();
   }
 
   /** What is set now. */
   get view(): View {
     const drawing: Drawing =
       this.#drawing.querySelector<HTMLInputElement>('input:checked')?.value === 'outline' ? 'outline' : 'fill';
-    return { opacity: Number(this.#opacity.value) / 100, drawing };
+    const layer = LAYERS.find((name) => name === this.#layer.value) ?? 'segmentation';
+    return { layer, opacity: Number(this.#opacity.value) / 100, drawing };
   }
 }
+
+const LAYERS: readonly LayerName[] = ['segmentation', 'confidence', 'class-map', 'similarity'];

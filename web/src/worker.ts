@@ -6,12 +6,29 @@ import { ByteCount, chunks, request } from './bytes.ts';
 import { chooseDevice } from './device.ts';
 import init, { Engine } from './engine/dalnet_web.js';
 import engineUrl from './engine/dalnet_web_bg.wasm?url';
-import type { FromWorker, Job, Options, Segmentation, Stage, ToWorker } from './messages.ts';
+import { refines } from './manifest.ts';
+import type {
+  Findings,
+  FromWorker,
+  Heat,
+  Job,
+  Options,
+  Segmentation,
+  Similarity,
+  Stage,
+  ToWorker,
+} from './messages.ts';
 import { fetchModel } from './model.ts';
 import { openPicture } from './picture.ts';
 import { Sentence, textOf } from './sentence.ts';
 
-let engine: Promise<Engine | null> = Promise.resolve(null);
+/** The engine, and how its model answers unless the page wants it otherwise. */
+interface Ready {
+  readonly engine: Engine;
+  readonly refines: boolean;
+}
+
+let engine: Promise<Ready | null> = Promise.resolve(null);
 let jobs: Promise<void> = Promise.resolve();
 /** The photo that the engine remembers. */
 let remembered: number | null = null;
@@ -46,7 +63,7 @@ function crashed(message: string): void {
 }
 
 /** Chooses the device, brings engine and model side by side, and joins them. Gives `null` when that failed. */
-async function start({ preference, manifestUrl }: Extract<ToWorker, { type: 'start' }>): Promise<Engine | null> {
+async function start({ preference, manifestUrl }: Extract<ToWorker, { type: 'start' }>): Promise<Ready | null> {
   let stage: Stage = 'engine';
   try {
     const choice = await chooseDevice(preference, navigator.gpu);
@@ -60,8 +77,9 @@ async function start({ preference, manifestUrl }: Extract<ToWorker, { type: 'sta
     stage = 'engine';
     post({ type: 'loading' });
     const ready = await Engine.load(model.manifestText, model.weights, choice.device);
-    post({ type: 'ready', classes: model.manifest.classes });
-    return ready;
+    const ownRefines = refines(model.manifest);
+    post({ type: 'ready', classes: model.manifest.classes, refines: ownRefines });
+    return { engine: ready, refines: ownRefines };
   } catch (error) {
     fail(stage, null, error);
     return null;
@@ -95,7 +113,7 @@ async function loadModule(onBytes: (loaded: number) => void): Promise<void> {
 }
 
 /** Decodes the photo, unless the engine remembers it, and answers when the engine is ready. */
-async function segment({ photo, source, name, classes }: Job): Promise<void> {
+async function segment({ photo, source, name, classes, refine, heats }: Job): Promise<void> {
   let stage: Stage = 'picture';
   try {
     const picture = photo === remembered ? null : await openPicture(source, name);
@@ -107,19 +125,30 @@ async function segment({ photo, source, name, classes }: Job): Promise<void> {
     if (!ready) return;
     stage = 'run';
     post({ type: 'running', photo });
-    const options: Options = classes ? { classes } : {};
+    const options: Options = { ...(classes && { classes }), refine: refine ?? ready.refines };
     const begin = performance.now();
-    const answer = picture ? ready.segment(picture.rgba, picture.width, picture.height, options) : ready.ask(options);
+    const answer = picture
+      ? ready.engine.segment(picture.rgba, picture.width, picture.height, options)
+      : ready.engine.ask(options);
     const segmentation = (await answer) as Segmentation;
     const milliseconds = performance.now() - begin;
     remembered = photo;
-    post({ type: 'segmentation', photo, milliseconds, encoded: picture !== null, segmentation }, [
-      segmentation.labels.buffer,
-      segmentation.confidence.buffer,
-    ]);
+    const findings: Findings = {
+      segmentation,
+      refined: refine ?? ready.refines,
+      heats: new Map(heats.map((label) => [label, ready.engine.heat(label, undefined) as Heat])),
+      similarity: (ready.engine.similarity() as Similarity | undefined) ?? null,
+    };
+    post({ type: 'segmentation', photo, milliseconds, encoded: picture !== null, findings }, buffersOf(findings));
   } catch (error) {
     fail(stage, photo, error);
   }
+}
+
+/** What changes hands instead of being copied. */
+function buffersOf({ segmentation, heats, similarity }: Findings): Transferable[] {
+  const arrays = [segmentation.labels, segmentation.confidence, ...Array.from(heats.values(), ({ values }) => values)];
+  return [...arrays, ...(similarity ? [similarity.values] : [])].map(({ buffer }) => buffer);
 }
 
 function fail(stage: Stage, photo: number | null, error: unknown): void {
