@@ -66,8 +66,9 @@ export class Legend {
     const on = new Set(photo ? labelsOn(photo) : []);
     const results = new Map(photo?.answer?.segmentation.classes.map((result) => [result.index, result]));
     const made = JSON.stringify([photo?.id, photo?.answer !== null, rows, names]);
-    if (made !== this.#made) this.#make(photo, rows, names);
+    const isNew = made !== this.#made;
     this.#made = made;
+    if (isNew) this.#make(photo, rows, names);
     for (const button of this.#list.querySelectorAll('button')) {
       const label = Number(button.value);
       setNumbers(button, results.get(label));
