@@ -32,7 +32,7 @@ export class Legend {
   constructor(listener: LegendListener) {
     this.#listener = listener;
     this.#list.addEventListener('click', (event) => this.#press(labelAt(event)));
-    for (const name of ['pointerover', 'focusin'] as const) {
+    for (const name of ['pointermove', 'focusin'] as const) {
       this.#list.addEventListener(name, (event) => {
         if (this.#isChoice) this.#choose(labelAt(event));
       });
