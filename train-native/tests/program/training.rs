@@ -134,9 +134,9 @@ fn interrupted(training: &mut Command, begun: &str) -> String {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
-    let mut run = training.stderr(Stdio::piped()).spawn().unwrap();
+    let mut run = training.stderr(Stdio::piped()).spawn().expect("the program starts");
     let mut said = String::new();
-    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut lines = BufReader::new(run.stderr.take().expect("a pipe")).lines().map(|line| line.expect("text"));
     for line in lines.by_ref() {
         said.push_str(&line);
         said.push('\n');
@@ -147,7 +147,7 @@ fn interrupted(training: &mut Command, begun: &str) -> String {
     assert!(said.contains(begun), "{said}");
     succeeds(Command::new("kill").args(["-INT", &run.id().to_string()]));
     said.extend(lines.map(|line| line + "\n"));
-    assert!(run.wait().unwrap().success(), "{said}");
+    assert!(run.wait().expect("it ends").success(), "{said}");
     said
 }
 
