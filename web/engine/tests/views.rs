@@ -44,11 +44,14 @@ async fn every_view_as_native() {
     assert_similarity(&engine.similarity().ok().expect("the picture was segmented"));
 }
 
-/// wasm memory never shrinks: what one picture leaves behind would show in the next.
+/// wasm memory never shrinks: what one picture leaves behind would show in the next. A class's map of the smallest of
+/// these pictures has 7 kB, and one left by each picture would be more than is allowed; holes between what is in use took
+/// 0.7 MB within 300 pictures and nothing more up to 900.
 #[wasm_bindgen_test]
 async fn memory_stays_flat() {
-    const WARM_UP: usize = 9;
-    const PICTURES: usize = 60;
+    const WARM_UP: usize = 20;
+    const PICTURES: usize = 200;
+    const HOLES: u32 = 1 << 20;
     let mut engine = engine().await;
     let mut after_warm_up = 0;
     for index in 0..PICTURES {
@@ -64,7 +67,8 @@ async fn memory_stays_flat() {
         }
     }
     console_log!("{after_warm_up} bytes after {WARM_UP} pictures, {} after {PICTURES}", memory());
-    assert_eq!(memory(), after_warm_up, "bytes after {PICTURES} pictures and after {WARM_UP}");
+    let grown = memory() - after_warm_up;
+    assert!(grown < HOLES, "{grown} bytes more after {PICTURES} pictures than after {WARM_UP}");
 }
 
 async fn engine() -> Engine {
