@@ -44,8 +44,8 @@ async fn every_view_as_native() {
     assert_similarity(&engine.similarity().ok().expect("the picture was segmented"));
 }
 
-/// wasm memory never shrinks: what one picture leaves behind would show in the next. A class's map of the smallest of
-/// these pictures has 7 kB, and one left by each picture would be more than is allowed; holes between what is in use took
+/// wasm memory never shrinks: what one picture leaves behind would show in the next. A class's map has
+/// 50 kB here, and one left by each picture would be 9 MB; holes between what is in use took
 /// 0.7 MB within 300 pictures and nothing more up to 900.
 #[wasm_bindgen_test]
 async fn memory_stays_flat() {
