@@ -113,28 +113,30 @@ test('regions follow edges when asked to, without another pass of the encoder', 
   await openReady(page, './?device=cpu');
   await segment(page, file('cat.jpg', sample('cat.jpg')));
   const edges = page.getByRole('checkbox', { name: 'Follow edges' });
-  await expect(edges, 'as the model has it').not.toBeChecked();
-  const plain = await overlay(page);
+  await expect(edges, 'as the model has it').toBeChecked();
+  const refined = await overlay(page);
   await edges.focus();
   await page.keyboard.press('Space');
-  await expect.poll(() => overlay(page)).not.toBe(plain);
-  const refined = await overlay(page);
-  await edges.uncheck();
-  await expect.poll(() => overlay(page)).toBe(plain);
+  await expect.poll(() => overlay(page)).not.toBe(refined);
+  const plain = await overlay(page);
   await edges.check();
   await expect.poll(() => overlay(page)).toBe(refined);
+  await edges.uncheck();
+  await expect.poll(() => overlay(page)).toBe(plain);
   expect(await encoded()).toEqual([true, false, false, false]);
 });
 
-test('a model whose manifest refines starts with edges followed', async ({ page }) => {
+test('a model whose manifest does not refine starts with plain regions', async ({ page }) => {
   await page.route('**/model/manifest.json', async (route) => {
     const response = await route.fetch();
     const manifest = await response.json();
-    manifest.input.refinement = { dilations: [1, 2, 4, 8, 12, 24], iterations: 10 };
+    delete manifest.input.refinement;
     await route.fulfill({ response, json: manifest });
   });
   await openReady(page, './?device=cpu');
-  await expect(page.getByRole('checkbox', { name: 'Follow edges' })).toBeChecked();
+  const edges = page.getByRole('checkbox', { name: 'Follow edges' });
+  await expect(edges).toBeEnabled();
+  await expect(edges).not.toBeChecked();
 });
 
 test('the scale of class maps grows steadily lighter', () => {
