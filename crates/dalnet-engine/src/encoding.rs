@@ -71,7 +71,8 @@ impl Encoding {
         }
     }
 
-    /// Labels the picture. Maps are refined once for each class that is asked for. Where two classes are equally strong, the one of the smaller label wins.
+    /// Labels the picture. Maps are refined once for each class that is asked for. Where two classes are equally strong,
+    /// the one of the smaller label wins.
     ///
     /// # Errors
     /// A class or a map that the model does not have, a threshold outside 0..1.

@@ -4,10 +4,14 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dalnet::refine::Refinement;
-use dalnet_assets::Map;
+use dalnet_assets::{Map, Normalisation};
 
 use crate::error::EngineError;
 use crate::maps::find;
+use crate::picture::normalised;
+
+/// Leaves pixels in 0..1.
+const AS_THEY_ARE: Normalisation = Normalisation { mean: [0.0; 3], std: [1.0; 3] };
 
 /// Maps of all kinds of one picture.
 #[derive(Debug, Clone)]
@@ -74,11 +78,10 @@ impl MapValues {
     /// `[classes.len(), height, width]`.
     fn refine(&self, kind: &Kind, classes: &[usize]) -> Result<Vec<f32>, EngineError> {
         let ([height, width], device) = (self.size, Device::flex());
-        let channel = |index: usize| self.pixels.iter().skip(index).step_by(3).map(|byte| f32::from(*byte) / 255.0);
-        let pixels = TensorData::new((0..3).flat_map(channel).collect::<Vec<_>>(), [1, 3, height, width]);
+        let pixels = normalised(&self.pixels, self.size, AS_THEY_ARE, &device);
         let maps = classes.iter().flat_map(|class| self.plain(kind, *class)).copied().collect::<Vec<_>>();
         let maps = Tensor::from_data(TensorData::new(maps, [1, classes.len(), height, width]), &device);
-        let refined = self.refinement.refine_within_range(Tensor::from_data(pixels, &device), maps);
+        let refined = self.refinement.refine_within_range(pixels, maps);
         refined.into_data().try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}")))
     }
 }

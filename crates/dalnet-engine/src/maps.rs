@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use dalnet::DalNet;
 use dalnet::cam::Cams;
 use dalnet::prediction::{Predictions, multi_scale_predictions};
-use dalnet::segmentation::foreground_maps;
+use dalnet::segmentation::{foreground_maps, fused_maps};
 use dalnet_assets::{Input, Map};
 
 use crate::error::EngineError;
@@ -23,13 +23,15 @@ pub struct Maps {
 impl Maps {
     /// Shows normalised `images` `[B, 3, H, W]` to `network` as `input` says; each view passes the encoder once.
     pub fn of(network: &DalNet, images: Tensor<4>, input: &Input) -> Self {
-        let predictions = multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref());
-        let fused = predictions.fused();
-        let Predictions { cams, segmentation, similarity } = predictions;
+        let Predictions { cams, segmentation, similarity } =
+            multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref());
         let Cams { cam, auxiliary_cam, logits } = cams;
-        let mut maps = vec![(Map::Cam, cam), (Map::AuxiliaryCam, auxiliary_cam)];
-        maps.extend(segmentation.map(|segmentation| (Map::Segmentation, foreground_maps(segmentation.logits))));
-        maps.extend(fused.map(|fused| (Map::Fused, fused)));
+        let mut maps = vec![(Map::Cam, cam), (Map::AuxiliaryCam, auxiliary_cam.clone())];
+        if let Some(segmentation) = segmentation {
+            let foreground = foreground_maps(segmentation.logits);
+            let fused = fused_maps(foreground.clone(), auxiliary_cam);
+            maps.extend([(Map::Segmentation, foreground), (Map::Fused, fused)]);
+        }
         Self { maps, similarity, logits }
     }
 

@@ -1,7 +1,7 @@
 //! From a decoded picture to the network's input.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use dalnet_assets::ModelSpec;
+use dalnet_assets::{ModelSpec, Normalisation};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -58,7 +58,7 @@ impl<'a> Picture<'a> {
     /// patch, normalised. The same for every use of a network: scoring, segmenting, in the browser.
     pub fn input(&self, spec: &ModelSpec, device: &Device) -> Tensor<4> {
         let (pixels, size) = self.shown(spec);
-        normalised(&pixels, size, spec, device)
+        normalised(&pixels, size, spec.normalisation, device)
     }
 
     /// The pixels of [`Self::input`] before they are normalised: RGB bytes `[h, w, 3]`, and `[h, w]`.
@@ -87,9 +87,13 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// RGB bytes `[h, w, 3]` as the network's input `[1, 3, h, w]`.
-pub(crate) fn normalised(rgb: &[u8], [height, width]: [usize; 2], spec: &ModelSpec, device: &Device) -> Tensor<4> {
-    let (mean, std) = (spec.normalisation.mean, spec.normalisation.std);
+/// RGB bytes `[h, w, 3]` as a tensor `[1, 3, h, w]`, such as the network's input.
+pub(crate) fn normalised(
+    rgb: &[u8],
+    [height, width]: [usize; 2],
+    Normalisation { mean, std }: Normalisation,
+    device: &Device,
+) -> Tensor<4> {
     let channel = |index: usize| {
         let values = rgb.iter().skip(index).step_by(3);
         values.map(move |byte| (f32::from(*byte) / 255.0 - mean[index]) / std[index])

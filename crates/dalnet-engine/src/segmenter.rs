@@ -52,7 +52,7 @@ impl Segmenter {
         picture.check_sides()?;
         let start = Instant::now();
         let (pixels, size) = picture.shown(&self.spec);
-        let input = normalised(&pixels, size, &self.spec, &self.device);
+        let input = normalised(&pixels, size, self.spec.normalisation, &self.device);
         let prepared = start.elapsed();
         let Maps { maps, similarity, logits } = Maps::of(&self.network, input, &self.spec.input);
         let logits = read(logits).await?;

@@ -6,7 +6,7 @@ use crate::affinity::Affinity;
 use crate::cam::Cams;
 use crate::model::DalNet;
 use crate::resize::Resize;
-use crate::segmentation::{Segmentation, foreground_maps};
+use crate::segmentation::Segmentation;
 use crate::similarity::similarity_maps;
 use crate::views::{aligned_halves, mean_of_halves, views};
 
@@ -52,13 +52,6 @@ pub fn multi_scale_predictions(
 }
 
 impl Predictions {
-    /// The mean of the auxiliary CAM and of how the head prefers each class to the background, `[B, C, H, W]`, 0..1; `None`
-    /// without a head. The two err in different places.
-    pub fn fused(&self) -> Option<Tensor<4>> {
-        let segmentation = self.segmentation.as_ref()?;
-        Some((foreground_maps(segmentation.logits.clone()) + self.cams.auxiliary_cam.clone()) * 0.5)
-    }
-
     fn plus(self, view: Self) -> Self {
         Self {
             cams: self.cams.plus(view.cams),

@@ -57,3 +57,9 @@ pub fn foreground_maps(logits: Tensor<4>) -> Tensor<4> {
     let background = logits.clone().narrow(1, 0, 1);
     sigmoid(logits.narrow(1, 1, labels - 1) - background)
 }
+
+/// The mean of the head's [`foreground_maps`] and the auxiliary CAM, all `[B, C, H, W]`, 0..1. The two err in different
+/// places.
+pub fn fused_maps(foreground: Tensor<4>, auxiliary_cam: Tensor<4>) -> Tensor<4> {
+    (foreground + auxiliary_cam) * 0.5
+}

@@ -39,7 +39,8 @@ pub(super) fn segmentations(
         Fuse::Max => 2.0,
         Fuse::Sum => protocol.segmentation_scales.len() as f64,
     };
-    let foreground = protocol.refine.then(|| foreground_maps(logits.clone() / of_one_view));
+    let foreground = || foreground_maps(logits.clone() / of_one_view);
+    let along_edges = protocol.refine.then(|| AlongEdges::new(&foreground(), pixels, size)).transpose()?;
     let logits = Resize::BILINEAR.apply(logits, size).into_data().try_to_vec::<f32>()?;
     // Bytes hold the labels of every model.
     let all = (0..labels).map(|label| label as u8).collect::<Vec<_>>();
@@ -50,8 +51,8 @@ pub(super) fn segmentations(
     {
         let maps = labels.iter().flat_map(|label| &logits[usize::from(*label) * area..][..area]);
         let maps = maps.copied().collect::<Vec<_>>();
-        let found = match &foreground {
-            Some(foreground) => along_edges(foreground, pixels, &labels, size)?,
+        let found = match &along_edges {
+            Some(along_edges) => along_edges.among(&labels),
             None => winners(&maps, &labels, area),
         };
         named.push((plain, found));
@@ -63,24 +64,41 @@ pub(super) fn segmentations(
     Ok(named)
 }
 
-/// The labels of `foreground` maps `[1, C, h, w]` that follow the picture's edges, as the engine gives them: of `labels`
-/// that of the largest above one half, else the background.
-fn along_edges(foreground: &Tensor<4>, pixels: &Tensor<4>, labels: &[u8], size: [usize; 2]) -> Result<Vec<u8>> {
-    let [_, _, height, width] = foreground.dims();
-    // Refinement takes means: what is nowhere above one half does not get there.
-    let largest = foreground.clone().reshape([0, -1, (height * width) as i32]).max_dim(2).into_data();
-    let largest = largest.try_to_vec::<f32>()?;
-    let in_question = |label: &u8| *label > 0 && largest[usize::from(*label) - 1] > Map::HEAD_THRESHOLD;
-    let labels = labels.iter().copied().filter(in_question).collect::<Vec<_>>();
-    let classes = labels.iter().map(|label| i32::from(*label) - 1).collect::<Vec<_>>();
-    let classes = Tensor::from_data(TensorData::new(classes, [labels.len()]), &foreground.device());
-    if labels.is_empty() {
-        return Ok(vec![0; size[0] * size[1]]);
+/// The head's maps along the picture's edges, as the engine has them, of every label that may win a pixel.
+struct AlongEdges {
+    labels: Vec<u8>,
+    /// `[labels.len(), area]`, 0..1.
+    maps: Vec<f32>,
+    area: usize,
+}
+
+impl AlongEdges {
+    /// Of `foreground` maps `[1, C, h, w]`, at `size`.
+    fn new(foreground: &Tensor<4>, pixels: &Tensor<4>, size: [usize; 2]) -> Result<Self> {
+        let [_, _, height, width] = foreground.dims();
+        let mut found = Self { labels: Vec::new(), maps: Vec::new(), area: size[0] * size[1] };
+        let largest = foreground.clone().reshape([0, -1, (height * width) as i32]).max_dim(2).into_data();
+        let largest = largest.try_to_vec::<f32>()?.into_iter().enumerate();
+        // Refinement takes means: what is nowhere above one half does not get there.
+        let classes = largest.filter(|(_, largest)| *largest > Map::HEAD_THRESHOLD).map(|(class, _)| class as i32);
+        let classes = classes.collect::<Vec<_>>();
+        if classes.is_empty() {
+            return Ok(found);
+        }
+        found.labels = classes.iter().map(|class| (class + 1) as u8).collect();
+        let classes = Tensor::from_data(TensorData::new(classes, [found.labels.len()]), &foreground.device());
+        let maps = Refinement::default().refine_within_range(pixels.clone(), foreground.clone().select(1, classes));
+        found.maps = Resize::BILINEAR.apply(maps, size).into_data().try_to_vec::<f32>()?;
+        Ok(found)
     }
-    let maps = Refinement::default().refine_within_range(pixels.clone(), foreground.clone().select(1, classes));
-    let maps = Resize::BILINEAR.apply(maps, size).into_data().try_to_vec::<f32>()?;
-    let strongest = strongest(&maps, &labels, size[0] * size[1]).into_iter();
-    Ok(strongest.map(|(value, label)| if value > Map::HEAD_THRESHOLD { label } else { 0 }).collect())
+
+    /// Of `labels` that of the largest map above one half, else the background, pixel by pixel.
+    fn among(&self, labels: &[u8]) -> Vec<u8> {
+        let maps = self.labels.iter().copied().zip(self.maps.chunks_exact(self.area));
+        let (labels, maps): (Vec<u8>, Vec<&[f32]>) = maps.filter(|(label, _)| labels.contains(label)).unzip();
+        let strongest = strongest(&maps.concat(), &labels, self.area).into_iter();
+        strongest.map(|(value, label)| if value > Map::HEAD_THRESHOLD { label } else { 0 }).collect()
+    }
 }
 
 /// Logits `[1, C + 1, h, w]` of all scales together.
@@ -153,10 +171,11 @@ mod tests {
         let weak = map(&|_| 0.5);
         let first = map(&|column| if column < 18 { 0.9 } else { 0.2 });
         let foreground = tensor(&[weak, first]);
-        let labels = along_edges(&foreground, &pixels, &[0, 1, 2], size).unwrap();
+        let along_edges = AlongEdges::new(&foreground, &pixels, size).unwrap();
+        let labels = along_edges.among(&[0, 1, 2]);
         let expected = map(&|column| if column < 16 { 2.0 } else { 0.0 });
         let wrong = labels.iter().zip(&expected).filter(|(label, side)| f32::from(**label) != **side).count();
         assert!(wrong < height / 2, "{wrong} pixels, where {} were wrong before", 2 * height);
-        assert_eq!(along_edges(&foreground, &pixels, &[0, 1], size).unwrap(), vec![0; height * width]);
+        assert_eq!(along_edges.among(&[0, 1]), vec![0; height * width]);
     }
 }
