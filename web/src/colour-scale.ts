@@ -1,7 +1,9 @@
 /** Colours for numbers from 0 to 1: each scale grows steadily lighter, so its order is seen by every eye and in print. */
 
+import { css, packed, type Rgb } from './palette.ts';
+
 /** Colours at equal distances, the lowest number first; in between they are mixed. */
-export type Stops = readonly (readonly [number, number, number])[];
+export type Stops = readonly Rgb[];
 
 /** Viridis at every eighth of its range (van der Walt and Smith, matplotlib 1.5, CC0). */
 export const VIRIDIS: Stops = [
@@ -25,25 +27,24 @@ export const BRIGHTNESS: Stops = [
 
 /** The scale as CSS draws it, from left to right. */
 export function gradient(stops: Stops): string {
-  return `linear-gradient(90deg, ${stops.map((rgb) => `rgb(${rgb.join(' ')})`).join(', ')})`;
+  return `linear-gradient(90deg, ${stops.map(css).join(', ')})`;
 }
 
 /** Draws numbers, row by row, 0 to 255. */
 export function colour(values: ArrayLike<number>, width: number, height: number, stops: Stops): ImageData {
-  const table = Uint32Array.from({ length: 256 }, (_, value) => mixed(stops, value / 255));
+  const table = Uint32Array.from({ length: 256 }, (_, value) => packed(mixed(stops, value / 255), 255));
   const image = new ImageData(width, height);
   const pixels = new DataView(image.data.buffer);
   for (let at = 0; at < width * height; at++) pixels.setUint32(at * 4, table[values[at] ?? 0] ?? 0);
   return image;
 }
 
-/** Red, green, blue and full opacity, a byte each. */
-function mixed(stops: Stops, part: number): number {
+function mixed(stops: Stops, part: number): Rgb {
   const place = part * (stops.length - 1);
   const below = Math.min(stops.length - 2, Math.floor(place));
   const channel = (index: 0 | 1 | 2) => {
     const low = stops[below]?.[index] ?? 0;
     return Math.round(low + ((stops[below + 1]?.[index] ?? low) - low) * (place - below));
   };
-  return ((channel(0) << 24) | (channel(1) << 16) | (channel(2) << 8) | 255) >>> 0;
+  return [channel(0), channel(1), channel(2)];
 }

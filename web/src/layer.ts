@@ -54,6 +54,7 @@ export function layerOf(findings: Findings, context: Context): Layer {
 }
 
 const NOTHING: Layer = { image: null, scale: null, read: () => '' };
+const NO_CLASS = 'No class';
 const ZERO_TO_ONE = { low: '0', high: '1', stops: VIRIDIS };
 
 function regions({ width, height, labels, confidence }: Segmentation, names: readonly string[]): Pick<Layer, 'read'> {
@@ -67,7 +68,7 @@ function regions({ width, height, labels, confidence }: Segmentation, names: rea
 }
 
 function classMap(name: string | null, heat: Heat | undefined): Layer {
-  if (name === null) return { ...NOTHING, scale: { ...ZERO_TO_ONE, title: 'No class' } };
+  if (name === null) return { ...NOTHING, scale: { ...ZERO_TO_ONE, title: NO_CLASS } };
   const scale = { ...ZERO_TO_ONE, title: name };
   if (!heat) return { ...NOTHING, scale };
   const { width, height, values } = heat;
@@ -88,12 +89,12 @@ function nearness(
   const low = values.reduce((one, other) => Math.min(one, other));
   const high = values.reduce((one, other) => Math.max(one, other));
   const byte = (value: number) => Math.round((255 * (value - low)) / Math.max(high - low, Number.EPSILON));
-  const first = ((label ?? 1) - 1) * area;
-  const image = colour(Array.from(values.subarray(first, first + area), byte), columns, rows, VIRIDIS);
+  const imageOf = (text: number) =>
+    colour(Array.from(values.subarray(text * area, (text + 1) * area), byte), columns, rows, VIRIDIS);
   return {
-    image: label === null ? null : image,
+    image: label === null ? null : imageOf(label - 1),
     scale: {
-      title: label === null ? 'No class' : `“${nameOf(names, label)}”, cosine`,
+      title: label === null ? NO_CLASS : `“${nameOf(names, label)}”, cosine`,
       low: decimal(low),
       high: decimal(high),
       stops: VIRIDIS,

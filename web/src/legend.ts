@@ -118,7 +118,7 @@ export class Legend {
     button.value = String(label);
     const look = looks.get(label);
     const swatch = make('span', `swatch ${look?.filling ?? 'solid'}`);
-    if (look) button.style.setProperty('--hue', css(look));
+    if (look) button.style.setProperty('--hue', css(look.rgb));
     button.append(swatch, make('span', 'name', nameOf(this.#names, label)), make('span', 'share'), make('span', 'bar'));
     if (place <= 9) {
       const key = make('kbd', 'key', String(place));

@@ -1,5 +1,5 @@
 import type { LabelMap } from './label-map.ts';
-import { isStrong, type Looks } from './palette.ts';
+import { isStrong, type Looks, packed } from './palette.ts';
 
 const FILL_STRONG = 215;
 const FILL_WEAK = 105;
@@ -30,10 +30,9 @@ export function paint({ width, height, labels }: LabelMap, looks: Looks, drawing
         continue;
       }
       if (drawing === 'outline' && !isWithin(line)) continue;
-      const [red, green, blue] = look.rgb;
       const isOpaque = drawing === 'outline' || isStrong(look.filling, x, y, period);
       const alpha = isOpaque ? FILL_STRONG : FILL_WEAK;
-      pixels.setUint32(at * 4, ((red << 24) | (green << 16) | (blue << 8) | alpha) >>> 0);
+      pixels.setUint32(at * 4, packed(look.rgb, alpha));
     }
   }
   return image;

@@ -7,17 +7,19 @@
 /** How a region is filled. */
 export type Filling = 'solid' | 'stripes' | 'dots';
 
+/** Red, green and blue, 0 to 255. */
+export type Rgb = readonly [number, number, number];
+
 /** Look of one class in one photo. */
 export interface Look {
-  /** Red, green and blue, 0 to 255. */
-  readonly rgb: readonly [number, number, number];
+  readonly rgb: Rgb;
   readonly filling: Filling;
 }
 
 /** The looks of a photo's classes by label. */
 export type Looks = ReadonlyMap<number, Look>;
 
-const HUES: readonly Look['rgb'][] = [
+const HUES: readonly Rgb[] = [
   [213, 94, 0],
   [86, 180, 233],
   [230, 159, 0],
@@ -42,8 +44,13 @@ export function looksOf(labels: readonly number[]): Looks {
 }
 
 /** A colour as CSS writes it. */
-export function css({ rgb }: Look): string {
+export function css(rgb: Rgb): string {
   return `rgb(${rgb.join(' ')})`;
+}
+
+/** A colour as four bytes of a picture, red first; `alpha` 0 to 255. */
+export function packed([red, green, blue]: Rgb, alpha: number): number {
+  return ((red << 24) | (green << 16) | (blue << 8) | alpha) >>> 0;
 }
 
 /** Each row of seven classes is turned by two hues, so that frequent companions of VOC differ. */

@@ -4,8 +4,11 @@ import { looksOf } from './palette.ts';
 import type { Segmented } from './photo.ts';
 import { Sentence } from './sentence.ts';
 
+/** What may lie over the photo. */
+export const LAYERS = ['segmentation', 'confidence', 'class-map', 'similarity'] as const;
+
 /** What lies over the photo. */
-export type LayerName = 'segmentation' | 'confidence' | 'class-map' | 'similarity';
+export type LayerName = (typeof LAYERS)[number];
 
 /** What lies over the photo, and how. */
 export interface View {

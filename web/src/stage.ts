@@ -110,7 +110,7 @@ export class Stage {
         tag.style.setProperty('--x', String(x));
         tag.style.setProperty('--y', String(y));
         const look = looks.get(label);
-        if (look) tag.style.setProperty('--hue', css(look));
+        if (look) tag.style.setProperty('--hue', css(look.rgb));
         return tag;
       });
     this.#tags.replaceChildren(...tags);

@@ -1,6 +1,6 @@
 import { element } from './dom.ts';
 import type { Drawing } from './overlay.ts';
-import type { LayerName, View } from './render.ts';
+import { LAYERS, type View } from './render.ts';
 
 /** What lies over the photo, how strong, and whether regions are filled or outlined. */
 export class ViewControls {
@@ -34,5 +34,3 @@ export class ViewControls {
     return { layer, opacity: Number(this.#opacity.value) / 100, drawing };
   }
 }
-
-const LAYERS: readonly LayerName[] = ['segmentation', 'confidence', 'class-map', 'similarity'];
