@@ -19,10 +19,12 @@ mod settings;
 mod sharing;
 mod start;
 mod step;
+mod teacher;
 mod text;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
@@ -37,12 +39,15 @@ use best::Best;
 use options::{Options, Training};
 use progress::Progress;
 use step::Trainer;
+use teacher::Teacher;
 
 pub(crate) use preset::table as presets;
 pub(crate) use settings::Arguments;
 
 /// Newest checkpoints that stay on the disk, beside the best one.
 const KEEP: usize = 3;
+/// Threads that make batches at most: each holds two of them.
+const WORKERS: usize = 12;
 
 /// Trains, or goes on training. Whether all of it is done: Ctrl-C stops before.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
@@ -60,13 +65,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     data.show_report(arguments.strict)?;
     let start = start::open(options, arguments.resume, &data, &checkpoints, &replicas[0])?;
     let depth = start.spec.architecture.encoder.depth;
+    let on_first = replicas[0].clone().without_autodiff();
+    let teacher = options.teacher.as_deref().map(|path| Teacher::open(path, &start.spec, &on_first)).transpose()?;
     let model = match options.freeze {
         Some(freeze) => freeze.apply(start.model),
         None => start.model,
     };
     let (recipe, rates) = (options.recipe(depth)?, options.rates(depth));
     let mut trainer = Trainer::new(model, recipe, rates, options.weight_decay, batches.normalisation, replicas)
-        .accumulating(options.accumulate);
+        .accumulating(options.accumulate)
+        .taught_by(teacher);
     if let Some(record) = start.optimizer {
         let bytes = Bytes::from_bytes_vec(record);
         trainer.optimiser = trainer.optimiser.from_bytes(bytes).context("the checkpoint's optimiser cannot be read")?;
@@ -87,7 +95,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     ));
     let protocol = trainer.recipe().validation();
     let mut best = start.best;
-    let mut loader = Loader::start(source, start.iteration as u64, 2)?;
+    let workers = thread::available_parallelism().map_or(2, |cores| usize::from(cores).clamp(2, WORKERS));
+    let mut loader = Loader::start(source, start.iteration as u64, workers)?;
     for iteration in start.iteration..options.iterations {
         let batch = loader.next_batch()?;
         let done = iteration + 1;

@@ -3,10 +3,10 @@
 //! What stays foreground against a high background is foreground, what is background even against a low one is
 //! background, and what lies between is ignored. Source: ToCo `utils/camutils.py` (`refine_cams_with_bkg_v2`).
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::host::{on_host, values};
+use crate::host::values;
 use crate::label::{IGNORE, boxes_at, outside_of};
 use crate::refine::Refinement;
 use crate::resize::Resize;
@@ -81,10 +81,7 @@ impl RefinedLabels {
 
         let uncertain = against_high.clone().equal_elem(0).bool_and(against_low.not_equal_elem(0));
         let device = against_high.device();
-        let labels = match classes {
-            None => against_high,
-            Some(classes) => classes.gather(1, against_high.flatten::<2>(1, 2)).reshape([batch, size[0], size[1]]),
-        };
+        let labels = classes.gather(1, against_high.flatten::<2>(1, 2)).reshape([batch, size[0], size[1]]);
         let outside = outside_of(&boxes_at(crop_boxes, [height, width], size), size, &device);
         labels.mask_fill(uncertain.bool_or(outside.equal_elem(1)), IGNORE)
     }
@@ -96,18 +93,15 @@ struct Candidates {
     cam: Tensor<4>,
     /// 1 for maps of classes that the picture shows, 0 for others `[B, S]`.
     present: Tensor<2>,
-    /// The labels of background and maps `[B, 1 + S]`; without, they are their positions.
-    classes: Option<Tensor<2, Int>>,
+    /// The labels of background and maps `[B, 1 + S]`.
+    classes: Tensor<2, Int>,
 }
 
 impl Candidates {
-    /// On the CPU, where the labels can be looked at, as many maps as the fullest picture has classes; elsewhere that
-    /// would mean to wait for the device, and all are kept.
+    /// As many maps as the fullest picture has classes: to refine all of them takes longer than to wait for a device that
+    /// has the labels.
     fn of(cam: Tensor<4>, labels: Tensor<2>) -> Self {
         let device = cam.device();
-        if !on_host(&device) {
-            return Self { cam, present: labels, classes: None };
-        }
         let [batch, classes] = labels.dims();
         let values = values(labels.clone());
         // Present classes first; those after them fill up the pictures that show fewer.
@@ -120,25 +114,14 @@ impl Candidates {
             .collect();
         let count = |row: &[f32]| row.iter().filter(|value| **value != 0.0).count();
         let kept = values.chunks_exact(classes).map(count).max().unwrap_or(0).max(1);
-        let picked = ordered.iter().enumerate().map(|(picture, order)| {
-            let order = indices(order[..kept].iter().copied(), [kept], &device);
-            (
-                cam.clone().narrow(0, picture, 1).select(1, order.clone()),
-                labels.clone().narrow(0, picture, 1).select(1, order),
-            )
-        });
-        let (maps, present): (Vec<Tensor<4>>, Vec<Tensor<2>>) = picked.unzip();
-        let names =
-            ordered.iter().flat_map(|order| std::iter::once(0).chain(order[..kept].iter().map(|class| class + 1)));
+        let [_, _, height, width] = cam.dims();
+        let order = ordered.iter().flat_map(|order| &order[..kept]).map(|class| *class as i64).collect();
+        let order = Tensor::<2, Int>::from_data(TensorData::new(order, [batch, kept]), &device);
+        let places = order.clone().unsqueeze_dims::<4>(&[2, 3]).expand([batch, kept, height, width]);
         Self {
-            cam: Tensor::cat(maps, 0),
-            present: Tensor::cat(present, 0),
-            classes: Some(indices(names, [batch, kept + 1], &device)),
+            cam: cam.gather(1, places),
+            present: labels.gather(1, order.clone()),
+            classes: Tensor::cat(vec![Tensor::zeros([batch, 1], &device), order + 1], 1),
         }
     }
-}
-
-/// A tensor of whole numbers.
-fn indices<const D: usize>(values: impl Iterator<Item = usize>, shape: [usize; D], device: &Device) -> Tensor<D, Int> {
-    Tensor::from_data(TensorData::new(values.map(|value| value as i64).collect(), shape), device)
 }

@@ -27,7 +27,7 @@ struct Row {
 pub(super) fn profile(trainer: &mut Trainer, batch: &Batch, repeats: usize) -> Result<String> {
     let (model, device) = trainer.fork();
     let pictures = trainer.batch_of(batch.ids.len());
-    let view = trainer.view(&model, batch, 0..pictures, &device);
+    let view = trainer.view(&model, batch, 0..pictures, &device)?;
     let objective = trainer.recipe().objective.clone();
     let mut pass = Pass::new(&objective, &model, &view);
     let leaf = |tokens: &Tensor<3>| tokens.clone().detach().require_grad();
@@ -45,9 +45,9 @@ pub(super) fn profile(trainer: &mut Trainer, batch: &Batch, repeats: usize) -> R
         back(features.class_token.sum() + features.patch_tokens.sum() + features.block_tokens.sum());
     });
     if view.cams.is_some() {
-        measure("CAMs of several scales", &|| {
-            let cams = trainer.view(&model, batch, 0..pictures, &device).cams;
-            drop(cams.map(|(last, auxiliary)| (last.into_data(), auxiliary.into_data())));
+        measure("maps for labels", &|| {
+            let view = trainer.view(&model, batch, 0..pictures, &device);
+            drop(view.map(|view| view.cams.map(|(last, auxiliary)| (last.into_data(), auxiliary.into_data()))));
         });
     }
     measure("CAMs of the pass", &|| drop((pass.cam(true).into_data(), pass.cam(false).into_data())));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use anyhow::{Error, Result, anyhow, bail};
@@ -17,6 +18,7 @@ use dalnet_data::{Batch, Normalisation};
 
 use super::recipe::Recipe;
 use super::schedule::Rates;
+use super::teacher::Teacher;
 use crate::panics::told_by;
 
 /// Mean losses of a batch by name, without their weights.
@@ -31,6 +33,7 @@ pub(crate) struct Trainer {
     normalisation: Normalisation,
     replicas: Vec<Device>,
     accumulate: usize,
+    teacher: Option<Teacher>,
 }
 
 /// What a part of a step's pictures gives.
@@ -69,12 +72,17 @@ impl Trainer {
         replicas: Vec<Device>,
     ) -> Self {
         let optimiser = AdamWConfig::new().with_weight_decay(weight_decay as f32).with_epsilon(1e-8).init();
-        Self { model, optimiser, rates, recipe, normalisation, replicas, accumulate: 1 }
+        Self { model, optimiser, rates, recipe, normalisation, replicas, accumulate: 1, teacher: None }
     }
 
     /// Splits each step's pictures into this many batches that go through the network one after another.
     pub(crate) fn accumulating(self, batches: usize) -> Self {
         Self { accumulate: batches.max(1), ..self }
+    }
+
+    /// Takes the maps that labels are made of from a network that was trained before.
+    pub(super) fn taught_by(self, teacher: Option<Teacher>) -> Self {
+        Self { teacher, ..self }
     }
 
     /// The pictures that are in memory at once, of as many in a step.
@@ -114,23 +122,28 @@ impl Trainer {
     /// Losses and gradients of the mean over all pictures of a step, on the first device. Each replica works on an equal
     /// part of each batch.
     pub(super) fn backward(&self, step: usize, batch: &Batch, measure: bool) -> Result<Part> {
+        let of_replica = |index: usize, ranges: Vec<Range<usize>>| {
+            let parts = ranges
+                .into_iter()
+                .map(|range| self.part(step, batch, range, &self.replicas[index], measure && index == 0));
+            parts.reduce(|sum, part| Ok(sum?.with(part?, &self.model))).transpose()
+        };
         let parts = self.parts(batch.ids.len());
-        let results = thread::scope(|scope| {
-            let running = parts.into_iter().zip(&self.replicas).enumerate().map(|(index, (ranges, device))| {
-                scope.spawn(move || {
-                    let parts =
-                        ranges.into_iter().map(|range| self.part(step, batch, range, device, measure && index == 0));
-                    parts.reduce(|sum, part| sum.with(part, &self.model))
-                })
-            });
-            // Collected first: a lazy iterator would run one part after another.
-            let running = running.collect::<Vec<_>>();
-            running.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
-        });
+        let results = match <[_; 1]>::try_from(parts) {
+            // On this thread: a GPU has a queue and memory of its own for every thread.
+            Ok([ranges]) => vec![catch_unwind(AssertUnwindSafe(|| of_replica(0, ranges)))],
+            Err(parts) => thread::scope(|scope| {
+                let running =
+                    parts.into_iter().enumerate().map(|(index, ranges)| scope.spawn(move || of_replica(index, ranges)));
+                // Collected first: a lazy iterator would run one part after another.
+                let running = running.collect::<Vec<_>>();
+                running.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
+            }),
+        };
         let first = self.replicas[0].clone().without_autodiff();
         let mut whole = Part::default();
         for result in results {
-            let part = result.map_err(|reason| self.stopped(step, batch.ids.len(), &told_by(reason.as_ref())))?;
+            let part = result.map_err(|reason| self.stopped(step, batch.ids.len(), &told_by(reason.as_ref())))??;
             if let Some(Part { gradients, losses, separation }) = part {
                 let gradients = gradients.to_device(&first, &self.model);
                 whole = whole.with(Part { gradients, losses, separation }, &self.model);
@@ -168,33 +181,40 @@ impl Trainer {
     }
 
     /// Forward and backward of some pictures of a step, on one device.
-    fn part(&self, step: usize, batch: &Batch, pictures: Range<usize>, device: &Device, measure: bool) -> Part {
+    fn part(&self, step: usize, batch: &Batch, pictures: Range<usize>, device: &Device, measure: bool) -> Result<Part> {
         let share = pictures.len() as f64 / batch.ids.len() as f64;
         // A fork has leaves of its own: replicas must not meet in one autodiff graph.
         let model = self.model.clone().fork(device);
-        let view = self.view(&model, batch, pictures, device);
+        let view = self.view(&model, batch, pictures, device)?;
         let objective = &self.recipe.objective;
         let pass = Pass::new(objective, &model, &view);
         let losses = pass.losses(step);
-        let value = |loss: &Tensor<1>| f64::from(loss.clone().into_scalar::<f32>());
-        let values = losses.iter().map(|(term, loss)| (*term, share * value(loss))).collect();
         let separation = measure.then(|| pass.separation()).flatten();
+        let (terms, values): (Vec<_>, Vec<_>) = losses.iter().map(|(term, loss)| (*term, loss.clone().inner())).unzip();
         let weighted = losses.into_iter().map(|(term, loss)| loss * (share * objective.weight(term, step)));
         let gradients = match weighted.reduce(|sum, loss| sum + loss) {
             Some(total) => GradientsParams::from_grads(total.backward(), &model),
             None => GradientsParams::new(),
         };
-        Part { gradients, losses: values, separation }
+        // Read together, and last: until then a GPU computes without anyone who waits for it.
+        let values = if values.is_empty() {
+            Vec::new()
+        } else {
+            Tensor::cat(values, 0).into_data().iter::<f64>().map(|value| share * value).collect()
+        };
+        let values = terms.into_iter().zip(values).collect();
+        Ok(Part { gradients, losses: values, separation })
     }
 
-    /// A part of a batch on the device, with the CAMs for its labels where the recipe takes them from several scales.
+    /// A part of a batch on the device, with the maps for its labels where they come from a teacher, or by the recipe from
+    /// CAMs of several scales.
     pub(super) fn view<'a>(
         &self,
         model: &DalNet,
         batch: &'a Batch,
         pictures: Range<usize>,
         device: &Device,
-    ) -> View<'a> {
+    ) -> Result<View<'a>> {
         let count = batch.ids.len();
         let (image, classes) = (batch.images.len() / count, batch.labels.len() / count);
         let side = (image / 3).isqrt();
@@ -203,17 +223,25 @@ impl Trainer {
         let images = Tensor::<4>::from_data(TensorData::new(values, [pictures.len(), 3, side, side]), device);
         let pixels = denormalise(images.clone(), self.normalisation.mean, self.normalisation.std);
         let scales = &self.recipe.label_scales;
-        let cams = (!scales.is_empty()).then(|| {
-            let affinity = self.recipe.objective.affinity.as_ref();
-            let cams = multi_scale_cam(&model.valid(), images.clone().inner(), scales, affinity);
-            (Tensor::from_inner(cams.cam), Tensor::from_inner(cams.auxiliary_cam))
-        });
-        View {
+        let cams = match &self.teacher {
+            Some(teacher) => {
+                let maps = teacher.maps(images.clone().inner())?;
+                Some((maps.clone(), maps))
+            }
+            None if scales.is_empty() => None,
+            None => {
+                let affinity = self.recipe.objective.affinity.as_ref();
+                let cams = multi_scale_cam(&model.valid(), images.clone().inner(), scales, affinity);
+                Some((cams.cam, cams.auxiliary_cam))
+            }
+        };
+        let cams = cams.map(|(cam, auxiliary)| (Tensor::from_inner(cam), Tensor::from_inner(auxiliary)));
+        Ok(View {
             images,
             pixels,
             labels: Tensor::from_data(TensorData::new(labels, [pictures.len(), classes]), device),
             crop_boxes: &batch.crop_boxes[pictures],
             cams,
-        }
+        })
     }
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 use dalnet_assets::{Checkpoints, read_safetensors_file};
 use serde_json::Value;
 
+use crate::bad_input::refused;
 use crate::fixture::{Tree, finished, program, shared, stderr, succeeds, train};
 
 /// The entries of `metrics.jsonl` without what the clock decides.
@@ -70,6 +71,24 @@ fn a_resumed_run_ends_as_an_unbroken_one() {
         }
     }
     println!("weights bitwise equal: {}", expected == found);
+}
+
+#[test]
+fn a_second_round_learns_from_the_first_ones_model() {
+    let tree = Tree::new();
+    let (teacher, run) = (shared().join("model"), tree.path("run"));
+    let teacher = teacher.to_str().unwrap();
+    succeeds(&mut train(&shared().join("voc"), &run, &[("--teacher", teacher)]));
+    let (first, second) = (metrics(&shared().join("run")), metrics(&run));
+    // What the tags alone say of the same first steps is the same, the labels of patches are others.
+    assert_ne!(first[0]["losses"]["ptc"], second[0]["losses"]["ptc"]);
+    let said = stderr(&train(&shared().join("voc"), &run, &[]).arg("--resume").output().unwrap());
+    assert!(said.contains("written with other options: --teacher"), "{said}");
+
+    refused(&mut tree.train(&[("--teacher", "nowhere")]), &["--teacher nowhere", "give a manifest.json"]);
+    let mut other = program("train");
+    other.args(["--preset", "shapes", "--data", "shapes", "--device", "cpu", "--teacher", teacher]);
+    refused(other.arg("--out").arg(tree.path("other")), &["--teacher", "triangle", "it was made for"]);
 }
 
 #[test]
