@@ -4,7 +4,7 @@ import { serviceWorker } from './service-worker-plugin.ts';
 
 /** Size of the wasm engine in bytes: a compressed response does not tell it, and the progress bar needs it. */
 function engineBytes(): number {
-  const file = new URL('src/engine/dalnet_web_bg.wasm', import.meta.url);
+  const file = new URL('package/src/engine/dalnet_web_bg.wasm', import.meta.url);
   try {
     return statSync(file).size;
   } catch {

@@ -2,7 +2,7 @@
 import { answer } from './contender.mjs';
 
 answer(async (files, { device, manifest }, passed) => {
-  const { default: init, Engine } = await import('../src/engine/dalnet_web.js');
+  const { default: init, Engine } = await import('../package/src/engine/dalnet_web.js');
   await init({ module_or_path: files.engine });
   passed('engine');
   const engine = await Engine.load(manifest, new Uint8Array(files.model), device);

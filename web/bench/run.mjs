@@ -2,7 +2,7 @@
  * Times this project's browser engine beside onnxruntime-web: same network, same weights, same picture, in turns in the
  * same headless Chromium.
  *
- *   cargo xtask site                                     # the engine in web/src/engine
+ *   cargo xtask site                                     # the engine in web/package/src/engine
  *   cd web/bench && npm ci                               # onnxruntime-web
  *   python -m pip install -r requirements.txt && python export_onnx.py
  *   node run.mjs --json result.json                      # --help explains the rest
@@ -54,7 +54,7 @@ const { values: flags } = parseArgs({
 const DIST = 'bench/node_modules/onnxruntime-web/dist/';
 /** The files that each engine downloads, below web/. */
 const ENGINES = {
-  dalnet: { script: 'src/engine/dalnet_web.js', engine: 'src/engine/dalnet_web_bg.wasm' },
+  dalnet: { script: 'package/src/engine/dalnet_web.js', engine: 'package/src/engine/dalnet_web_bg.wasm' },
   onnxruntime: {
     cpu: {
       script: [`${DIST}ort.wasm.min.mjs`, `${DIST}ort-wasm-simd-threaded.mjs`],

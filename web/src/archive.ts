@@ -8,12 +8,12 @@ import { cutOut, overlayPicture, type View } from './render.ts';
 
 /** The mask in the size of the photo's file, a palette PNG. */
 export function maskOf({ shown, answer }: Segmented): Promise<Blob> {
-  return encodeMask(resized(answer.segmentation, shown.sourceWidth, shown.sourceHeight));
+  return encodeMask(resized(answer, shown.sourceWidth, shown.sourceHeight));
 }
 
 /** Labels (1..) that cover at least one pixel. */
 export function labelsIn({ answer }: Segmented): number[] {
-  return answer.segmentation.classes.filter(({ share }) => share > 0).map(({ index }) => index);
+  return answer.classes.filter(({ share }) => share > 0).map(({ index }) => index);
 }
 
 /**
@@ -31,7 +31,7 @@ async function* entries(photos: readonly Segmented[], classes: readonly string[]
     // Removed while the photos before it were packed.
     if (photo.shown.bitmap.width === 0) continue;
     const name = names[index] ?? '';
-    const map = resized(photo.answer.segmentation, photo.shown.sourceWidth, photo.shown.sourceHeight);
+    const map = resized(photo.answer, photo.shown.sourceWidth, photo.shown.sourceHeight);
     labelled.push({ name: photo.name, map });
     yield { name: `masks/${name}.png`, input: await encodeMask(map) };
     yield { name: `overlays/${name}.png`, input: await overlayPicture(photo, view) };

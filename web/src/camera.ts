@@ -1,4 +1,4 @@
-import { Sentence, textOf } from './sentence.ts';
+import { Sentence, textOf } from '../package/src/sentence.ts';
 
 /** What is asked of the camera: the one that looks away from the visitor, no sharper than the page shows. */
 const WANTED: MediaStreamConstraints = {

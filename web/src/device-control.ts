@@ -1,7 +1,7 @@
+import type { Device } from '../package/src/index.ts';
 import { element } from './dom.ts';
-import type { Device } from './messages.ts';
+import { seconds, wordsFor } from './duration.ts';
 import type { Photo } from './photo.ts';
-import { seconds } from './sentence.ts';
 
 /** The choice between graphics card and processor, and what each took for the shown photo. */
 export class DeviceControl {
@@ -20,7 +20,10 @@ export class DeviceControl {
 
   /** Says how long the photo took on each device that has segmented it. */
   draw(photo: Photo | null): void {
-    const times = Array.from(photo?.times ?? [], ([device, milliseconds]) => `${seconds(milliseconds)} ${device}`);
+    const times = Array.from(
+      photo?.times ?? [],
+      ([device, milliseconds]) => `${seconds(milliseconds)} ${wordsFor(device)}`,
+    );
     const text = times.length > 0 ? `Took ${times.join(', ')}.` : '';
     if (this.#times.textContent !== text) this.#times.textContent = text;
   }

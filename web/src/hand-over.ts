@@ -1,5 +1,5 @@
 /** Ways for a file to leave the page: into the downloads, or the clipboard. */
-import { Sentence } from './sentence.ts';
+import { Sentence } from '../package/src/sentence.ts';
 
 /** Hands `content` to the browser's downloads. */
 export function download(content: Blob, name: string): void {

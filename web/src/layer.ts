@@ -1,6 +1,7 @@
 /** What may lie over the photo: its regions, or numbers of the same answer as colours. */
+
+import type { Heat, Result, Segmentation, Similarity } from '../package/src/index.ts';
 import { BRIGHTNESS, colour, type Stops, VIRIDIS } from './colour-scale.ts';
-import type { Findings, Heat, Segmentation, Similarity } from './messages.ts';
 import { paint } from './overlay.ts';
 import { type Looks, nameOf, percent, readable } from './palette.ts';
 import type { View } from './render.ts';
@@ -34,19 +35,19 @@ export interface Context {
 }
 
 /** The layer that the view wants. */
-export function layerOf(findings: Findings, context: Context): Layer {
+export function layerOf(result: Result, context: Context): Layer {
   const { view, looks, names, label } = context;
-  const { segmentation, similarity } = findings;
+  const { similarity } = result;
   switch (view.layer) {
     case 'segmentation':
-      return { ...regions(segmentation, names), image: paint(segmentation, looks, view.drawing), scale: null };
+      return { ...regions(result, names), image: paint(result, looks, view.drawing), scale: null };
     case 'confidence': {
-      const { confidence, width, height } = segmentation;
+      const { confidence, width, height } = result;
       const scale = { title: 'How sure', low: '0 %', high: '100 %', stops: BRIGHTNESS };
-      return { ...regions(segmentation, names), image: colour(confidence, width, height, BRIGHTNESS), scale };
+      return { ...regions(result, names), image: colour(confidence, width, height, BRIGHTNESS), scale };
     }
     case 'class-map':
-      return classMap(label === null ? null : nameOf(names, label), findings.heats.get(label ?? 0));
+      return classMap(label === null ? null : nameOf(names, label), result.heats.get(label ?? 0));
     case 'similarity':
       if (!similarity) return { ...NOTHING, scale: { ...ZERO_TO_ONE, title: 'This model was trained without texts' } };
       return nearness(similarity, label, names);

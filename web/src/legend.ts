@@ -1,5 +1,5 @@
+import type { ClassResult } from '../package/src/index.ts';
 import { element, make } from './dom.ts';
-import type { ClassResult } from './messages.ts';
 import { css, type Looks, looksOf, nameOf, percent } from './palette.ts';
 import { labelsOn, type Photo } from './photo.ts';
 
@@ -64,7 +64,7 @@ export class Legend {
     this.#rows = rows;
     this.#isChoice = isChoice;
     const on = new Set(photo ? labelsOn(photo) : []);
-    const results = new Map(photo?.answer?.segmentation.classes.map((result) => [result.index, result]));
+    const results = new Map(photo?.answer?.classes.map((result) => [result.index, result]));
     const made = JSON.stringify([photo?.id, photo?.answer !== null, rows, names]);
     const isNew = made !== this.#made;
     this.#made = made;

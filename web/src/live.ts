@@ -1,8 +1,5 @@
-import type { FromWorker, Job, Wish } from './messages.ts';
-import { answered, newPhoto, type Photo, question, type Shown } from './photo.ts';
-
-/** The photos of the queue count upwards from 1, so frames count downwards, and on from one camera to the next. */
-let lastFrame = 0;
+import type { DecodedPicture, Result } from '../package/src/index.ts';
+import { answered, newPhoto, type Photo, seenIn } from './photo.ts';
 
 /** Gives the newest picture of something that moves. */
 export interface FrameSource {
@@ -15,16 +12,15 @@ export class Live {
   readonly photo: Photo = { ...newPhoto(0, new Blob(), 'Camera'), state: 'running' };
   readonly #source: FrameSource;
   #grabbing = false;
-  #id = 0;
   #frame: ImageBitmap | null = null;
-  #picture: Shown | null = null;
+  #picture: DecodedPicture | null = null;
 
   constructor(source: FrameSource) {
     this.#source = source;
   }
 
-  /** The newest frame as a job, or `null` while one is being grabbed. */
-  async next(wish: Wish): Promise<Job | null> {
+  /** The newest frame, or `null` while one is being grabbed; the one before is closed. */
+  async next(): Promise<ImageBitmap | null> {
     if (this.#grabbing) return null;
     this.#grabbing = true;
     try {
@@ -33,33 +29,25 @@ export class Live {
     } finally {
       this.#grabbing = false;
     }
-    lastFrame -= 1;
-    this.#id = lastFrame;
-    return { type: 'segment', photo: this.#id, source: this.#frame, ...question(this.photo, wish) };
+    return this.#frame;
   }
 
-  /** Whether a message of the worker is about the newest frame. */
-  owns(id: number | null): boolean {
-    return id !== null && id === this.#id;
+  /** Takes in the newest frame as it will be shown when its answer is there. */
+  decoded(picture: DecodedPicture): void {
+    this.#picture?.bitmap.close();
+    this.#picture = picture;
   }
 
-  /** Takes in what the worker says about the newest frame: it is shown when its answer is there. */
-  hear(message: Extract<FromWorker, { type: 'picture' | 'segmentation' }>, device: string): void {
-    if (message.type === 'picture') {
-      const { bitmap, sourceWidth, sourceHeight } = message;
-      this.#picture?.bitmap.close();
-      this.#picture = { bitmap, sourceWidth, sourceHeight };
-      return;
-    }
+  /** Takes in the answer about the newest frame, and shows both. */
+  answered(result: Result): void {
     const last = this.photo.shown;
     this.photo.shown = this.#picture;
     this.#picture = null;
     last?.bitmap.close();
-    const { findings, milliseconds } = message;
-    answered(this.photo, { ...findings, milliseconds, device });
-    const come = findings.segmentation.classes.filter(({ share }) => share > 0).map(({ index }) => index);
+    answered(this.photo, result);
+    const come = seenIn(result).map(({ index }) => index);
     this.photo.rows = [...new Set([...this.photo.rows, ...come])];
-    this.photo.times = new Map([[device, milliseconds]]);
+    this.photo.times = new Map([[result.device, result.milliseconds]]);
   }
 
   /** Frees what is shown. The newest frame is left to the engine, which may still work on it. */

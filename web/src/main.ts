@@ -1,19 +1,21 @@
 /** The page: connects what the visitor does with the engine's worker and with what is shown. */
+
+import type { DevicePreference } from '../package/src/index.ts';
+import { textOf } from '../package/src/sentence.ts';
 import { Camera } from './camera.ts';
 import { DeviceControl } from './device-control.ts';
 import { Divider } from './divider.ts';
 import { element } from './dom.ts';
+import { seconds, wordsFor } from './duration.ts';
 import { EdgeControl } from './edge-control.ts';
 import { Filmstrip } from './filmstrip.ts';
 import { type Incoming, takePhotos } from './intake.ts';
 import { Legend } from './legend.ts';
-import type { DevicePreference } from './messages.ts';
 import { keepForOffline } from './offline.ts';
 import { fetchPhoto } from './photo-address.ts';
 import { CAPACITY } from './queue.ts';
 import type { View } from './render.ts';
 import { SavePanel } from './save-panel.ts';
-import { seconds, textOf } from './sentence.ts';
 import { Session } from './session.ts';
 import { Stage, summarise } from './stage.ts';
 import { Status } from './status.ts';
@@ -180,8 +182,8 @@ function speak(): void {
   else if (session.isLive) status.idle(`Live from the camera, computing ${device}.`);
   else if (running) status.busy(`Segmenting ${running.name} ${device}${position()}`);
   else if (shown?.answer) {
-    const { segmentation, milliseconds, device: by } = shown.answer;
-    status.idle(`${summarise(segmentation)}. ${seconds(milliseconds)} ${by}.`);
+    const { milliseconds, device: by } = shown.answer;
+    status.idle(`${summarise(shown.answer)}. ${seconds(milliseconds)} ${wordsFor(by)}.`);
   } else if (shown) status.idle('');
   else status.idle(`Ready: ${session.classes.length} classes, computing ${device}. Drop photos or choose a sample.`);
 }

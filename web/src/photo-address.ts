@@ -1,6 +1,6 @@
-import { request } from './bytes.ts';
+import { request } from '../package/src/bytes.ts';
+import { Sentence } from '../package/src/sentence.ts';
 import type { Incoming } from './intake.ts';
-import { Sentence } from './sentence.ts';
 
 /**
  * Brings the photo that the page's address names by `?photo=`: a path, or an address on the page's own host.

@@ -1,19 +1,14 @@
-import type { ClassResult, Findings, Job, Segmentation, Wish } from './messages.ts';
+import type { ClassResult, DecodedPicture, Device, Question, Result, Segmentation } from '../package/src/index.ts';
 
 /** How far a photo has come. */
 export type PhotoState = 'waiting' | 'running' | 'done' | 'failed';
 
-/** A decoded photo as it is shown, and the size of its file. */
-export interface Shown {
-  readonly bitmap: ImageBitmap;
-  readonly sourceWidth: number;
-  readonly sourceHeight: number;
-}
-
-/** The newest answer about a photo, the time it took, and on which device. */
-export interface Answer extends Findings {
-  readonly milliseconds: number;
-  readonly device: string;
+/** How the page wants photos answered, whichever is shown. */
+export interface Wish {
+  /** Whether regions follow the picture's edges; `null` as the model has it. */
+  readonly refine: boolean | null;
+  /** Whether each class of the legend comes with its map. */
+  readonly heats: boolean;
 }
 
 /** One photo of the queue with everything that the page knows of it. */
@@ -26,10 +21,12 @@ export interface Photo {
   problem: string;
   /** Whether trying again may help. */
   mayRetry: boolean;
-  shown: Shown | null;
-  answer: Answer | null;
-  /** Milliseconds of the newest full run on each device, by its name. */
-  times: ReadonlyMap<string, number>;
+  /** The photo as it is shown, and the size of its file. */
+  shown: DecodedPicture | null;
+  /** The newest answer. */
+  answer: Result | null;
+  /** Milliseconds of the newest full run on each device. */
+  times: ReadonlyMap<Device, number>;
   /** Labels in the legend, in its order: a class keeps its place and its look as long as the photo is there. */
   rows: readonly number[];
   /** Labels that the visitor chose; `null` leaves the choice to the model. */
@@ -39,7 +36,7 @@ export interface Photo {
 }
 
 /** A photo with an answer. */
-export type Segmented = Photo & { readonly shown: Shown; readonly answer: Answer };
+export type Segmented = Photo & { readonly shown: DecodedPicture; readonly answer: Result };
 
 /** Whether the photo has an answer. */
 export function isSegmented(photo: Photo | null): photo is Segmented {
@@ -70,9 +67,9 @@ export function seenIn({ classes }: Segmentation): ClassResult[] {
 }
 
 /** Takes an answer in. The first one decides the rows: what covers most stands first. */
-export function answered(photo: Photo, answer: Answer): void {
+export function answered(photo: Photo, answer: Result): void {
   if (!photo.answer) {
-    photo.rows = seenIn(answer.segmentation).map(({ index }) => index);
+    photo.rows = seenIn(answer).map(({ index }) => index);
   }
   photo.answer = answer;
   photo.state = 'done';
@@ -86,12 +83,9 @@ export function fulfils({ state, answer, rows }: Photo, { refine, heats }: Wish)
   return !heats || rows.every((label) => answer.heats.has(label));
 }
 
-/** The question about the photo that fulfils a wish, in the form of a job. */
-export function question(
-  { name, chosen, rows }: Photo,
-  wish: Wish,
-): Pick<Job, 'name' | 'classes' | 'refine' | 'heats'> {
-  return { name, classes: chosen, refine: wish.refine, heats: wish.heats ? rows : [] };
+/** The question about the photo that fulfils a wish. */
+export function question({ chosen, rows }: Photo, { refine, heats }: Wish): Question {
+  return { ...(chosen && { classes: chosen }), ...(refine !== null && { refine }), heats: heats ? rows : [] };
 }
 
 /** The labels that are switched on. */

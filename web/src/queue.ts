@@ -28,9 +28,9 @@ export class Queue {
     return photo;
   }
 
-  /** The photo with this number, if it was not removed. */
-  find(id: number | null): Photo | undefined {
-    return this.#photos.find((photo) => photo.id === id);
+  /** Whether a photo is there, and was not removed. */
+  has(photo: Photo): boolean {
+    return this.#photos.includes(photo);
   }
 
   /** Puts a photo on the stage. */

@@ -1,8 +1,9 @@
 /** Pictures to take away: a photo with its regions, and one class cut out of it, in the size that is shown. */
+
+import { Sentence } from '../package/src/sentence.ts';
 import { type Drawing, paint } from './overlay.ts';
 import { looksOf } from './palette.ts';
 import type { Segmented } from './photo.ts';
-import { Sentence } from './sentence.ts';
 
 /** What may lie over the photo. */
 export const LAYERS = ['segmentation', 'confidence', 'class-map', 'similarity'] as const;
@@ -25,7 +26,7 @@ export async function overlayPicture({ shown, answer, rows }: Segmented, view: V
   const [photo, context] = canvas(width, height);
   context.drawImage(shown.bitmap, 0, 0);
   const [regions, regionsContext] = canvas(width, height);
-  regionsContext.putImageData(paint(answer.segmentation, looksOf(rows), view.drawing), 0, 0);
+  regionsContext.putImageData(paint(answer, looksOf(rows), view.drawing), 0, 0);
   context.globalAlpha = view.opacity;
   context.drawImage(regions, 0, 0);
   return photo.convertToBlob({ type: 'image/png' });
@@ -37,7 +38,7 @@ export async function cutOut({ shown, answer }: Segmented, label: number): Promi
   const [picture, context] = canvas(width, height);
   context.drawImage(shown.bitmap, 0, 0);
   const pixels = context.getImageData(0, 0, width, height);
-  answer.segmentation.labels.forEach((each, at) => {
+  answer.labels.forEach((each, at) => {
     if (each !== label) pixels.data[at * 4 + 3] = 0;
   });
   context.putImageData(pixels, 0, 0);

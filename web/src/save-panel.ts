@@ -1,3 +1,4 @@
+import { Sentence, textOf } from '../package/src/sentence.ts';
 import { archiveOf, labelsIn, maskOf } from './archive.ts';
 import { element } from './dom.ts';
 import { stem } from './file-name.ts';
@@ -5,7 +6,6 @@ import { copyPicture, download } from './hand-over.ts';
 import { nameOf } from './palette.ts';
 import { isSegmented, type Photo, type Segmented } from './photo.ts';
 import { cutOut, overlayPicture, type View } from './render.ts';
-import { Sentence, textOf } from './sentence.ts';
 
 /** What the panel asks of the page. */
 export interface SavePanelListener {

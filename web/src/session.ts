@@ -1,9 +1,18 @@
-import { EngineClient } from './client.ts';
+import {
+  type Device,
+  type DevicePreference,
+  type PictureSource,
+  type Progress,
+  type Result,
+  Segmenter,
+  SegmenterError,
+  type SegmentOptions,
+} from '../package/src/index.ts';
+import { textOf } from '../package/src/sentence.ts';
+import { wordsFor } from './duration.ts';
 import { type FrameSource, Live } from './live.ts';
-import type { Device, DevicePreference, Job, ToPage, Wish } from './messages.ts';
-import { answered, fulfils, type Photo, question, toggle } from './photo.ts';
+import { answered, fulfils, type Photo, question, toggle, type Wish } from './photo.ts';
 import { Queue } from './queue.ts';
-import { textOf } from './sentence.ts';
 
 /** How far the engine is. */
 export type Phase =
@@ -37,16 +46,20 @@ export class Session {
   classes: readonly string[] = [];
   /** Where the engine computes, as a part of a sentence. */
   device = '';
-  readonly #client: EngineClient;
+  readonly #manifestUrl: string;
   readonly #listener: SessionListener;
+  #preference: DevicePreference;
+  #segmenter: Segmenter | null = null;
+  /** What the engine works on: a photo of the queue, or the camera's frame. */
+  #running: Photo | null = null;
   #phase: Phase = { kind: 'starting' };
   #live: Live | null = null;
   #wish: Wish = { refine: null, heats: false };
 
-  /** `manifestUrl` is absolute. */
   constructor(preference: DevicePreference, manifestUrl: string, listener: SessionListener) {
+    this.#preference = preference;
+    this.#manifestUrl = manifestUrl;
     this.#listener = listener;
-    this.#client = new EngineClient(preference, manifestUrl, (message) => this.#hear(message));
   }
 
   /** How far the engine is. */
@@ -71,8 +84,7 @@ export class Session {
 
   /** Starts the engine, or starts it again after a failure. */
   start(): void {
-    this.#enter({ kind: 'starting' });
-    this.#client.start();
+    this.#open();
     this.#pump();
   }
 
@@ -125,16 +137,14 @@ export class Session {
 
   /** Ends download and work at once; what was not finished waits. */
   stop(): void {
-    const photo = this.queue.find(this.#client.stop()?.photo ?? null);
     this.#enter({ kind: 'stopped' });
-    if (photo?.state === 'running') this.#set(photo, 'waiting');
-    else if (photo) photo.stale = true;
+    this.#close();
   }
 
   /** Computes on another device, and the shown photo again, so that the two can be compared. */
   compute(device: Device): void {
-    this.#enter({ kind: 'starting' });
-    this.#client.choose(device);
+    this.#preference = device;
+    this.#open();
     const { shown } = this.queue;
     if (shown?.state === 'done') shown.stale = true;
     this.#pump();
@@ -161,76 +171,84 @@ export class Session {
     else this.#goOn();
   }
 
-  #hear(message: ToPage): void {
-    switch (message.type) {
+  /** Begins anew with another segmenter. */
+  #open(): Segmenter {
+    this.#close();
+    this.#enter({ kind: 'starting' });
+    const segmenter = new Segmenter(this.#manifestUrl, {
+      device: this.#preference,
+      onProgress: (progress) => {
+        if (segmenter === this.#segmenter) this.#hear(segmenter, progress);
+      },
+    });
+    this.#segmenter = segmenter;
+    return segmenter;
+  }
+
+  /** Ends the segmenter; what it was working on waits. */
+  #close(): void {
+    const photo = this.#running;
+    this.#running = null;
+    this.#segmenter?.close();
+    this.#segmenter = null;
+    if (!photo || photo === this.#live?.photo) return;
+    if (photo.state === 'running') this.#set(photo, 'waiting');
+    else photo.stale = true;
+  }
+
+  #hear(segmenter: Segmenter, progress: Progress): void {
+    switch (progress.type) {
       case 'device':
-        this.device = message.device === 'webgpu' ? 'with WebGPU' : 'on the CPU';
-        this.#listener.device(message.device, message.label, message.note);
+        this.device = wordsFor(progress.device);
+        this.#listener.device(progress.device, progress.label, progress.note);
         break;
       case 'download':
-        this.#enter({ kind: 'downloading', loaded: message.loaded, total: message.total });
+        this.#enter({ kind: 'downloading', loaded: progress.loaded, total: progress.total });
         break;
       case 'loading':
         this.#enter({ kind: 'loading' });
         break;
       case 'ready':
-        this.classes = message.classes;
-        this.#wish = { ...this.#wish, refine: this.#wish.refine ?? message.refines };
+        this.classes = segmenter.classes;
+        this.#wish = { ...this.#wish, refine: this.#wish.refine ?? segmenter.refines };
         this.#enter({ kind: 'ready' });
         break;
       case 'fallback':
-        this.#listener.notice(`WebGPU failed, so the page goes on with the CPU. (${message.reason})`);
+        this.#listener.notice(`WebGPU failed, so the page goes on with the CPU. (${progress.reason})`);
         break;
       case 'failed':
-        this.#fail(message);
+        this.#break(progress.message);
         break;
-      default:
-        this.#hearOfPhoto(message);
     }
   }
 
-  #hearOfPhoto(message: Extract<ToPage, { type: 'picture' | 'running' | 'segmentation' }>): void {
-    if (this.#live?.owns(message.photo)) {
-      if (message.type !== 'running') this.#live.hear(message, this.device);
-      if (message.type === 'segmentation') {
-        this.#listener.photo(this.#live.photo);
-        this.#pump();
-      }
-      return;
+  /** The segmenter ended by itself. */
+  #break(problem: string): void {
+    const photo = this.#running;
+    if (photo && this.#phase.kind === 'ready') {
+      // A ready engine that stops was stopped by what it worked on.
+      this.#running = null;
+      this.#segmenter = null;
+      this.#refuse(photo, problem, true);
+      this.#pump();
+    } else {
+      this.#close();
+      this.#enter({ kind: 'broken', problem });
     }
-    const photo = this.queue.find(message.photo);
-    if (message.type === 'picture') {
-      const { bitmap, sourceWidth, sourceHeight } = message;
-      // The photo was removed meanwhile, or it is decoded once more to ask about it again.
-      if (!photo || photo.shown) bitmap.close();
-      else photo.shown = { bitmap, sourceWidth, sourceHeight };
-    } else if (message.type === 'segmentation' && photo) {
-      const { findings, milliseconds, encoded } = message;
-      if (encoded) photo.times = new Map([...photo.times, [this.device, milliseconds]]);
-      answered(photo, { ...findings, milliseconds, device: this.device });
-    }
-    if (photo) this.#listener.photo(photo);
-    if (message.type === 'segmentation') this.#pump();
   }
 
-  #fail({ stage, photo: id, message }: Extract<ToPage, { type: 'failed' }>): void {
-    if (this.#live?.owns(id)) {
+  /** A photo or frame could not be segmented. */
+  #refuse(photo: Photo, problem: string, mayRetry: boolean): void {
+    if (photo === this.#live?.photo) {
       this.unwatch();
-      this.#listener.notice(message);
+      this.#listener.notice(problem);
       return;
     }
-    const photo = this.queue.find(id);
-    if (photo) {
-      photo.problem = message;
-      photo.mayRetry = stage !== 'picture';
-      this.#set(photo, 'failed');
-    }
-    if (id === null) {
-      for (const running of this.queue.photos.filter(({ state }) => state === 'running')) this.#set(running, 'waiting');
-      this.#enter({ kind: 'broken', problem: message });
-      return;
-    }
-    this.#pump();
+    // Removed meanwhile, or of a camera that is off.
+    if (!this.queue.has(photo)) return;
+    photo.problem = problem;
+    photo.mayRetry = mayRetry;
+    this.#set(photo, 'failed');
   }
 
   /** The visitor wants something done: that ends a stop. */
@@ -241,23 +259,37 @@ export class Session {
 
   /** Hands the next photo or frame over if the engine is free. */
   #pump(): void {
-    if (this.#phase.kind === 'stopped' || this.#client.busy) return;
+    if (this.#phase.kind === 'stopped' || this.#running) return;
     if (this.#live) void this.#pumpLive(this.#live);
     else this.#pumpQueue();
   }
 
   async #pumpLive(live: Live): Promise<void> {
     try {
-      const job = await live.next(this.#wish);
-      if (!job) return;
+      const frame = await live.next();
+      if (!frame) return;
       // The visitor may have stopped, or gone back to the photos, while the frame was grabbed.
       if (live !== this.#live) live.end();
-      else if (this.#phase.kind !== 'stopped') this.#run(job);
+      else if (this.#phase.kind !== 'stopped') void this.#runFrame(live, frame);
     } catch (error) {
       if (live !== this.#live) return;
       this.unwatch();
       this.#listener.notice(`The camera gave no picture: ${textOf(error)}. Start it again.`);
     }
+  }
+
+  async #runFrame(live: Live, frame: ImageBitmap): Promise<void> {
+    const result = await this.#run(live.photo, frame, {
+      onPicture: (picture) => {
+        if (live === this.#live) live.decoded(picture);
+        else picture.bitmap.close();
+      },
+    });
+    if (result && live === this.#live) {
+      live.answered(result);
+      this.#listener.photo(live.photo);
+    }
+    if (result) this.#pump();
   }
 
   #pumpQueue(): void {
@@ -267,12 +299,43 @@ export class Session {
     if (!photo) return;
     if (photo.state === 'waiting') this.#set(photo, 'running');
     photo.stale = false;
-    this.#run({ type: 'segment', photo: photo.id, source: photo.file, ...question(photo, this.#wish) });
+    void this.#runPhoto(photo);
   }
 
-  #run(job: Job): void {
-    if (this.#phase.kind === 'broken') this.#enter({ kind: 'starting' });
-    this.#client.run(job);
+  async #runPhoto(photo: Photo): Promise<void> {
+    const result = await this.#run(photo, photo.file, {
+      onPicture: (picture) => {
+        // The photo was removed meanwhile, or it is decoded once more to ask about it again.
+        if (!this.queue.has(photo) || photo.shown) picture.bitmap.close();
+        else photo.shown = picture;
+        this.#listener.photo(photo);
+      },
+    });
+    if (result && this.queue.has(photo)) {
+      if (result.encoded) photo.times = new Map([...photo.times, [result.device, result.milliseconds]]);
+      answered(photo, result);
+      this.#listener.photo(photo);
+    }
+    if (result) this.#pump();
+  }
+
+  /** Asks about a photo or frame; gives nothing where that failed, or was ended. */
+  async #run(photo: Photo, source: PictureSource, options: SegmentOptions): Promise<Result | null> {
+    const segmenter = this.#segmenter ?? this.#open();
+    this.#running = photo;
+    try {
+      const asked = question(photo, this.#wish);
+      const result = await segmenter.segment(source, { ...options, ...asked, name: photo.name });
+      if (segmenter !== this.#segmenter) return null;
+      this.#running = null;
+      return result;
+    } catch (error) {
+      if (segmenter !== this.#segmenter) return null;
+      this.#running = null;
+      this.#refuse(photo, textOf(error), !(error instanceof SegmenterError && error.stage === 'picture'));
+      this.#pump();
+      return null;
+    }
   }
 
   #set(photo: Photo, state: Photo['state']): void {

@@ -1,9 +1,9 @@
+import type { Result, Segmentation } from '../package/src/index.ts';
 import { element, make } from './dom.ts';
 import { type Context, type Layer, layerOf } from './layer.ts';
-import type { Segmentation } from './messages.ts';
 import { anchors } from './overlay.ts';
 import { css, looksOf, nameOf, percent, readable } from './palette.ts';
-import { type Answer, type Photo, type PhotoState, seenIn } from './photo.ts';
+import { type Photo, type PhotoState, seenIn } from './photo.ts';
 import { Probe } from './probe.ts';
 import type { View } from './render.ts';
 import { ScaleBar } from './scale-bar.ts';
@@ -23,7 +23,7 @@ export class Stage {
   readonly #probe = new Probe((x, y) => this.#layer?.read(x, y) ?? null);
   #drawn: Photo | null = null;
   #bitmap: ImageBitmap | null = null;
-  #answer: Answer | null = null;
+  #answer: Result | null = null;
   #context: Context;
   #layer: Layer | null = null;
 
@@ -66,7 +66,7 @@ export class Stage {
     const answer = photo?.answer ?? null;
     if (photo && answer && (answer !== this.#answer || label !== this.#context.label)) {
       this.#context = { ...this.#context, looks: looksOf(photo.rows), names, label };
-      if (answer !== this.#answer) this.#nameRegions(answer.segmentation);
+      if (answer !== this.#answer) this.#nameRegions(answer);
       this.#answer = answer;
       this.#lay();
     }

@@ -1,5 +1,5 @@
+import { megabytes } from '../package/src/sentence.ts';
 import { element } from './dom.ts';
-import { megabytes } from './sentence.ts';
 
 /** The line that says what the page is doing, its progress bar, and the problem if there is one. */
 export class Status {

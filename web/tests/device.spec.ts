@@ -1,5 +1,5 @@
 /** The choice of a device, without a browser: adapters of every kind. */
-import { chooseDevice } from '../src/device.ts';
+import { chooseDevice } from '../package/src/device.ts';
 import { expect, test } from './fixtures.ts';
 
 function gpu(adapter: { features: string[] } | null): GPU {

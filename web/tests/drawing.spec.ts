@@ -1,7 +1,8 @@
 /** Looks, anchors and file checks: plain functions, tested without a browser. */
+
+import { isWhole } from '../package/src/picture-file.ts';
 import { anchors } from '../src/overlay.ts';
 import { looksOf } from '../src/palette.ts';
-import { isWhole } from '../src/picture-file.ts';
 import { expect, sample, test } from './fixtures.ts';
 import { png, withOrientation } from './pictures.ts';
 

@@ -174,7 +174,7 @@ async function watchAnswers(page: Page): Promise<() => Promise<boolean[]>> {
       constructor(...given: ConstructorParameters<typeof Worker>) {
         super(...given);
         this.addEventListener('message', ({ data }) => {
-          if (data.type === 'segmentation') encoded.push(data.encoded);
+          if (data.type === 'segmentation') encoded.push(data.result.encoded);
         });
       }
     };

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use crate::process::Tool;
 use crate::workspace::{WASM_TARGET, Workspace};
 
-/// Builds `web/engine` into `web/src/engine`; with `optimise` wasm-opt shrinks the result.
+/// Builds `web/engine` into `web/package/src/engine`; with `optimise` wasm-opt shrinks the result.
 ///
 /// # Errors
 /// cargo, wasm-bindgen or wasm-opt fails, or wasm-opt is not among the page's npm packages.
@@ -22,7 +22,7 @@ pub(crate) fn build(workspace: &Workspace, optimise: bool) -> Result<()> {
     // Function names are a quarter of the download and serve nobody on the page.
     Tool::new(workspace.tool("wasm-bindgen"))
         .args(["--target", "web", "--remove-name-section", "--out-dir"])
-        .arg(workspace.web.join("src/engine"))
+        .arg(workspace.web.join("package/src/engine"))
         .arg(&compiled)
         .run()?;
     if optimise {
@@ -38,7 +38,7 @@ fn shrink(workspace: &Workspace) -> Result<()> {
         "{} is missing: the npm package binaryen belongs to the devDependencies of web/package.json",
         wasm_opt.display()
     );
-    let engine = workspace.web.join("src/engine/dalnet_web_bg.wasm");
+    let engine = workspace.web.join("package/src/engine/dalnet_web_bg.wasm");
     let shrunk = engine.with_extension("wasm.shrunk");
     Tool::new(wasm_opt).arg("-O2").arg(&engine).arg("-o").arg(&shrunk).run()?;
     fs::rename(&shrunk, &engine).with_context(|| format!("replacing {}", engine.display()))

@@ -41,7 +41,7 @@ enum Verb {
     /// DALNET_CHROME and DALNET_CHROMEDRIVER name a browser and its driver outside PATH;
     /// WASM_STD_FROM_SOURCE=1 builds the wasm standard library from Debian's source package instead of asking rustup.
     Setup,
-    /// Build the wasm engine with its JavaScript and TypeScript faces into web/src/engine
+    /// Build the wasm engine with its JavaScript and TypeScript faces into web/package/src/engine
     Engine(Optimise),
     /// Build the site into web/dist: any static host serves it, from any path
     Site(Optimise),

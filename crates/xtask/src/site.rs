@@ -6,7 +6,7 @@ use crate::process::Tool;
 use crate::sizes;
 use crate::workspace::Workspace;
 
-/// Builds the page around the engine that stands in `web/src/engine`, and prints what is shipped.
+/// Builds the page around the engine that stands in `web/package/src/engine`, and prints what is shipped.
 ///
 /// # Errors
 /// The page's build fails, or its result cannot be read.

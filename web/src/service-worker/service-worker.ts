@@ -2,7 +2,7 @@
  * Keeps the page's own files by the hash of their content, so that a later visit needs no connection. The model has
  * a cache of its own (model.ts). Files of another build are dropped when no other tab may need them any more.
  */
-import { sha256 } from '../digest.ts';
+import { sha256 } from '../../package/src/digest.ts';
 
 declare const self: ServiceWorkerGlobalScope;
 

@@ -3,10 +3,10 @@ import { sha256 } from './digest.ts';
 import { type Manifest, type ModelFile, parseManifest } from './manifest.ts';
 import { megabytes, Sentence } from './sentence.ts';
 
-/** Name of this page's cache of weights; another format of its entries needs another name. */
+/** Begins the name of a model's cache, its manifest's address ends it; another format needs another beginning. */
 const CACHE_NAME = 'dalnet-model-1';
 
-/** The shipped model, verified, as the engine takes it. */
+/** A model, verified, as the engine takes it. */
 export interface ModelBytes {
   readonly manifest: Manifest;
   /** The manifest as it was read: the engine parses it itself. */
@@ -28,9 +28,9 @@ export async function fetchModel(
       'The model cannot be checked here: browsers allow that only over https or from localhost. Open the page there.',
     );
   }
-  const cache = await openCache();
+  const cache = await openCache(manifestUrl);
   const manifestText = await readManifest(cache, manifestUrl);
-  const manifest = parseManifest(manifestText);
+  const manifest = parseManifest(manifestText, manifestUrl);
   const total = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
   const weights = new Uint8Array(total);
   const kept = new Set([manifestUrl]);
@@ -90,14 +90,14 @@ async function download(
 
 function damaged(file: ModelFile, why: string): Sentence {
   return new Sentence(
-    `The model’s file ${file.path} is damaged: ${why}. Try again; if that does not help, the site must be built again.`,
+    `The model’s file ${file.path} is damaged: ${why}. Try again; if that does not help, the model must be exported again.`,
   );
 }
 
-/** Private windows, embedded frames and full disks refuse the cache; the page works without it. */
-async function openCache(): Promise<Cache | null> {
+/** Private windows, embedded frames and full disks refuse the cache; all works without it. */
+async function openCache(manifestUrl: string): Promise<Cache | null> {
   try {
-    return await caches.open(CACHE_NAME);
+    return await caches.open(`${CACHE_NAME} ${manifestUrl}`);
   } catch {
     return null;
   }
@@ -132,7 +132,7 @@ async function store(cache: Cache | null, key: string, content: Uint8Array<Array
   }
 }
 
-/** Removes the weights of models that this site no longer ships. */
+/** Removes the weights of models that this manifest named before. */
 async function dropOthers(cache: Cache | null, kept: ReadonlySet<string>): Promise<void> {
   try {
     for (const entry of (await cache?.keys()) ?? []) {

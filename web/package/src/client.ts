@@ -1,14 +1,16 @@
-import type { Device, DevicePreference, FromWorker, Job, ToPage, ToWorker } from './messages.ts';
+import type { Failure, FromClient, FromWorker, Job, ToWorker } from './messages.ts';
+import { textOf } from './sentence.ts';
+import type { Device, DevicePreference } from './types.ts';
 
 /** Silence, in seconds, after which the worker counts as stuck. Software graphics adapters need minutes for a run. */
 const PATIENCE = { start: 90, load: 240, picture: 90, run: 600 } as const;
 
 /**
- * The page's side of the worker. Guards every wait by a time-out, and replaces a worker whose GPU failed by one that
- * computes on the CPU, without losing the job.
+ * The segmenter's side of the worker. Guards every wait by a time-out, and replaces a worker whose GPU failed by one
+ * that computes on the CPU, without losing the job.
  */
 export class EngineClient {
-  readonly #listener: (message: ToPage) => void;
+  readonly #listener: (message: FromClient) => void;
   readonly #manifestUrl: string;
   #preference: DevicePreference;
   #worker: Worker | null = null;
@@ -19,58 +21,55 @@ export class EngineClient {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #job: Job | null = null;
 
-  /** `manifestUrl` is absolute; `listener` hears everything that the page should know. */
-  constructor(preference: DevicePreference, manifestUrl: string, listener: (message: ToPage) => void) {
+  /** `manifestUrl` is absolute; `listener` hears everything that the segmenter should know. */
+  constructor(preference: DevicePreference, manifestUrl: string, listener: (message: FromClient) => void) {
     this.#preference = preference;
     this.#manifestUrl = manifestUrl;
     this.#listener = listener;
   }
 
-  /** Whether a job was handed over and not answered yet. */
-  get busy(): boolean {
-    return this.#job !== null;
-  }
-
-  /** Starts, or starts again, from nothing: a new worker, the download, the device, and the unanswered job. */
+  /** Starts from nothing: a new worker, the download, the device, and the unanswered job. */
   start(): void {
-    this.#end();
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    this.close();
+    // The name that the package's build gives the file; Vite finds the source by it as well.
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
       if (worker === this.#worker) this.#hear(data);
     });
     worker.addEventListener('error', (event) => {
       event.preventDefault();
       const message = `The page’s worker could not be started${event.message ? `: ${event.message}` : ''}. Reload the page.`;
-      if (worker === this.#worker) this.#hear({ type: 'failed', stage: 'engine', photo: null, message });
+      if (worker === this.#worker) this.#hear({ type: 'failed', stage: 'engine', message });
     });
     this.#worker = worker;
     this.#wait('start');
     this.#send({ type: 'start', preference: this.#preference, manifestUrl: this.#manifestUrl });
-    if (this.#job) this.#send(this.#job);
+    if (this.#job) this.#hand(this.#job);
   }
 
-  /** Ends all work and gives the job that was not answered. */
-  stop(): Job | null {
-    const job = this.#job;
-    this.#job = null;
-    this.#end();
-    return job;
+  /** Ends the worker, and with it whatever it is doing. */
+  close(): void {
+    this.#wait(null);
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#device = null;
+    this.#ready = false;
   }
 
-  /** Starts again on another device, with the unanswered job. */
-  choose(preference: DevicePreference): void {
-    this.#preference = preference;
-    this.#note = '';
-    this.start();
-  }
-
-  /** Hands a job over; the one before must be answered. After a failure the engine starts again first. */
+  /** Hands a job over; the one before must be answered. */
   run(job: Job): void {
     this.#job = job;
-    if (!this.#worker) this.start();
-    else {
+    this.#wait(this.#ready ? 'picture' : 'start');
+    this.#hand(job);
+  }
+
+  #hand(job: Job): void {
+    try {
       this.#send(job);
-      this.#wait(this.#ready ? 'picture' : 'start');
+    } catch (error) {
+      // A bitmap that was closed meanwhile.
+      const message = `“${job.name}” can no longer be read: ${textOf(error)}`;
+      this.#hear({ type: 'failed', stage: 'picture', message });
     }
   }
 
@@ -111,27 +110,16 @@ export class EngineClient {
     this.#listener(message.type === 'device' ? { ...message, note: this.#note || message.note } : message);
   }
 
-  #fail(message: Extract<FromWorker, { type: 'failed' }>): void {
-    const { stage } = message;
+  #fail(failure: Failure): void {
+    const { stage, message } = failure;
     if (this.#device === 'webgpu' && (stage === 'engine' || stage === 'run')) {
-      this.#fallBack(message.message);
+      this.#fallBack(message);
       return;
     }
-    // A ready engine that stops was stopped by the photo it worked on.
-    const photo = message.photo ?? (this.#ready ? (this.#job?.photo ?? null) : null);
     this.#job = null;
-    if (stage === 'engine' || stage === 'model') this.#end();
+    if (stage === 'engine' || stage === 'model') this.close();
     else this.#wait(this.#ready ? null : 'start');
-    this.#listener({ ...message, photo });
-  }
-
-  /** Ends the worker, and with it whatever it is doing. */
-  #end(): void {
-    this.#wait(null);
-    this.#worker?.terminate();
-    this.#worker = null;
-    this.#device = null;
-    this.#ready = false;
+    this.#listener(failure);
   }
 
   #wait(what: keyof typeof PATIENCE | null): void {
@@ -139,14 +127,14 @@ export class EngineClient {
     if (what === null) return;
     this.#timer = setTimeout(() => {
       const message = `The engine gave no answer for ${PATIENCE[what]} seconds. Try again, or with a smaller picture.`;
-      this.#hear({ type: 'failed', stage: 'engine', photo: null, message });
+      this.#hear({ type: 'failed', stage: 'engine', message });
     }, PATIENCE[what] * 1000);
   }
 
   #fallBack(reason: string): void {
     this.#preference = 'cpu';
     this.#note = `WebGPU failed (${reason})`;
-    this.start();
     this.#listener({ type: 'fallback', reason });
+    this.start();
   }
 }

@@ -9,7 +9,7 @@ export interface ModelFile {
   readonly sha256: string;
 }
 
-/** The part of the manifest that the page itself reads; the engine checks the rest. */
+/** The part of the manifest that is read here; the engine checks the rest. */
 export interface Manifest {
   /** Names of the classes; the first has label 1. */
   readonly classes: readonly string[];
@@ -24,24 +24,26 @@ export function refines({ input }: Manifest): boolean {
 }
 
 /**
- * Reads a manifest.
+ * Reads the manifest that came from `url`.
  * @throws Sentence when it is not one, as when a host answers every address with its front page.
  */
-export function parseManifest(text: string): Manifest {
+export function parseManifest(text: string, url: string): Manifest {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Sentence(
-      'The model’s manifest is damaged: model/manifest.json is not JSON. The site must be built again.',
-    );
+    throw damaged(url, 'is not JSON');
   }
   if (!isManifest(value)) {
-    throw new Sentence(
-      'The model’s manifest is damaged: model/manifest.json names no classes or files. The site must be built again.',
-    );
+    throw damaged(url, 'names no classes or files');
   }
   return value;
+}
+
+function damaged(url: string, why: string): Sentence {
+  return new Sentence(
+    `The model’s manifest is damaged: ${new URL(url).pathname} ${why}. The model must be exported there again.`,
+  );
 }
 
 function isManifest(value: unknown): value is Manifest {

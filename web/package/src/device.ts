@@ -1,4 +1,4 @@
-import type { Device, DevicePreference } from './messages.ts';
+import type { Device, DevicePreference } from './types.ts';
 
 /** The device that will be used, its name for the page, and why if it is not the one hoped for. */
 export interface DeviceChoice {

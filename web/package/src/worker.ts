@@ -1,36 +1,28 @@
 /**
  * The worker: owns the wasm engine and the GPU, so that the page stays responsive whatever they do.
- * It does one job after the other; the page decides on their order.
+ * It does one job after the other; the segmenter decides on their order.
  */
 import { ByteCount, chunks, request } from './bytes.ts';
 import { chooseDevice } from './device.ts';
 import init, { Engine } from './engine/dalnet_web.js';
-import engineUrl from './engine/dalnet_web_bg.wasm?url';
+import type { Stage } from './error.ts';
 import { refines } from './manifest.ts';
-import type {
-  Findings,
-  FromWorker,
-  Heat,
-  Job,
-  Options,
-  Segmentation,
-  Similarity,
-  Stage,
-  ToWorker,
-} from './messages.ts';
+import type { FromWorker, Job, ToWorker } from './messages.ts';
 import { fetchModel } from './model.ts';
-import { openPicture } from './picture.ts';
+import { openPicture, type Picture } from './picture.ts';
 import { Sentence, textOf } from './sentence.ts';
+import type { Device, Heat, MapName, Question, Result, Segmentation, Similarity } from './types.ts';
 
-/** The engine, and how its model answers unless the page wants it otherwise. */
+/** The engine, and how its model answers unless something else is asked for. */
 interface Ready {
   readonly engine: Engine;
+  readonly device: Device;
   readonly refines: boolean;
 }
 
 let engine: Promise<Ready | null> = Promise.resolve(null);
 let jobs: Promise<void> = Promise.resolve();
-/** The photo that the engine remembers. */
+/** The picture that the engine remembers. */
 let remembered: number | null = null;
 let panic = '';
 
@@ -59,7 +51,7 @@ self.addEventListener('unhandledrejection', (event) => {
 function crashed(message: string): void {
   // The first line of a panic is its place in the source, the second its message; then comes the stack.
   const reason = panic.split('\n', 2).join(' ') || message;
-  fail('engine', null, new Sentence(`The engine stopped: ${reason}`));
+  fail('engine', new Sentence(`The engine stopped: ${reason}`));
 }
 
 /** Chooses the device, brings engine and model side by side, and joins them. Gives `null` when that failed. */
@@ -76,12 +68,13 @@ async function start({ preference, manifestUrl }: Extract<ToWorker, { type: 'sta
     ]);
     stage = 'engine';
     post({ type: 'loading' });
-    const ready = await Engine.load(model.manifestText, model.weights, choice.device);
-    const ownRefines = refines(model.manifest);
-    post({ type: 'ready', classes: model.manifest.classes, refines: ownRefines });
-    return { engine: ready, refines: ownRefines };
+    const loaded = await Engine.load(model.manifestText, model.weights, choice.device);
+    const ready = { engine: loaded, device: choice.device, refines: refines(model.manifest) };
+    const maps = loaded.maps as MapName[];
+    post({ type: 'ready', classes: model.manifest.classes, maps, refines: ready.refines });
+    return ready;
   } catch (error) {
-    fail(stage, null, error);
+    fail(stage, error);
     return null;
   }
 }
@@ -89,7 +82,8 @@ async function start({ preference, manifestUrl }: Extract<ToWorker, { type: 'sta
 /** Downloads the wasm module and compiles it while it arrives. */
 async function loadModule(onBytes: (loaded: number) => void): Promise<void> {
   onBytes(0);
-  const response = await request(engineUrl, 'The engine');
+  const url = new URL('./engine/dalnet_web_bg.wasm', import.meta.url);
+  const response = await request(url.href, 'The engine');
   const arriving = chunks(response, 'the engine', onBytes);
   let broken: unknown;
   const body = new ReadableStream<Uint8Array>({
@@ -112,49 +106,66 @@ async function loadModule(onBytes: (loaded: number) => void): Promise<void> {
   }
 }
 
-/** Decodes the photo, unless the engine remembers it, and answers when the engine is ready. */
-async function segment({ photo, source, name, classes, refine, heats }: Job): Promise<void> {
+/** Decodes the picture, unless the engine remembers it, and answers when the engine is ready. */
+async function segment({ picture: number, source, name, question, wantsPicture }: Job): Promise<void> {
   let stage: Stage = 'picture';
   try {
-    const picture = photo === remembered ? null : await openPicture(source, name);
-    if (picture) {
-      const { bitmap, sourceWidth, sourceHeight } = picture;
-      post({ type: 'picture', photo, bitmap, sourceWidth, sourceHeight }, [bitmap]);
-    }
+    const picture = number === remembered ? null : await openPicture(source, name);
+    if (picture) hand(picture, wantsPicture);
     const ready = await engine;
     if (!ready) return;
     stage = 'run';
-    post({ type: 'running', photo });
-    const options: Options = { ...(classes && { classes }), refine: refine ?? ready.refines };
-    const begin = performance.now();
-    const answer = picture
-      ? ready.engine.segment(picture.rgba, picture.width, picture.height, options)
-      : ready.engine.ask(options);
-    const segmentation = (await answer) as Segmentation;
-    const milliseconds = performance.now() - begin;
-    remembered = photo;
-    const findings: Findings = {
-      segmentation,
-      refined: refine ?? ready.refines,
-      heats: new Map(heats.map((label) => [label, ready.engine.heat(label, undefined) as Heat])),
-      similarity: (ready.engine.similarity() as Similarity | undefined) ?? null,
-    };
-    post({ type: 'segmentation', photo, milliseconds, encoded: picture !== null, findings }, buffersOf(findings));
+    post({ type: 'running' });
+    const result = await answer(ready, picture, question);
+    remembered = number;
+    post({ type: 'segmentation', result }, buffersOf(result));
   } catch (error) {
-    fail(stage, photo, error);
+    fail(stage, error);
   }
 }
 
+function hand({ bitmap, sourceWidth, sourceHeight }: Picture, isWanted: boolean): void {
+  if (isWanted) post({ type: 'picture', picture: { bitmap, sourceWidth, sourceHeight } }, [bitmap]);
+  else {
+    bitmap.close();
+    post({ type: 'picture', picture: null });
+  }
+}
+
+/** Runs the network on `picture`, or without one asks about the picture that the engine remembers. */
+async function answer(
+  { engine, device, refines }: Ready,
+  picture: Picture | null,
+  question: Question,
+): Promise<Result> {
+  const { classes, backgroundThreshold, map, refine = refines, heats = [] } = question;
+  const options = { classes, background_threshold: backgroundThreshold, map, refine };
+  const begin = performance.now();
+  const segmentation = (await (picture
+    ? engine.segment(picture.rgba, picture.width, picture.height, options)
+    : engine.ask(options))) as Segmentation;
+  const milliseconds = performance.now() - begin;
+  return {
+    ...segmentation,
+    refined: refine,
+    heats: new Map(heats.map((label) => [label, engine.heat(label, map) as Heat])),
+    similarity: (engine.similarity() as Similarity | undefined) ?? null,
+    device,
+    milliseconds,
+    encoded: picture !== null,
+  };
+}
+
 /** What changes hands instead of being copied. */
-function buffersOf({ segmentation, heats, similarity }: Findings): Transferable[] {
-  const arrays = [segmentation.labels, segmentation.confidence, ...Array.from(heats.values(), ({ values }) => values)];
+function buffersOf({ labels, confidence, heats, similarity }: Result): Transferable[] {
+  const arrays = [labels, confidence, ...Array.from(heats.values(), ({ values }) => values)];
   return [...arrays, ...(similarity ? [similarity.values] : [])].map(({ buffer }) => buffer);
 }
 
-function fail(stage: Stage, photo: number | null, error: unknown): void {
+function fail(stage: Stage, error: unknown): void {
   const explained = error instanceof Sentence || stage === 'run' || stage === 'picture';
   const message = explained ? textOf(error) : `The engine could not be started: ${textOf(error)}`;
-  post({ type: 'failed', stage, photo, message });
+  post({ type: 'failed', stage, message });
 }
 
 function post(message: FromWorker, transfer: Transferable[] = []): void {

@@ -1,5 +1,6 @@
 import { isWhole } from './picture-file.ts';
 import { Sentence } from './sentence.ts';
+import type { PictureSource } from './types.ts';
 
 /** Longer side, in pixels, of what is shown and segmented; the model itself sees less. */
 const LONG_SIDE = 1024;
@@ -20,16 +21,21 @@ export interface Picture {
 }
 
 /**
- * Decodes a visitor's file with the browser's own decoders; frames of a camera come decoded, and are closed.
+ * Decodes a visitor's file with the browser's own decoders; bitmaps, as of a camera's frames, are closed.
  * @throws Sentence when it is no picture, cut short, too small, or more than this browser can hold.
  */
-export async function openPicture(file: Blob | ImageBitmap, name: string): Promise<Picture> {
-  const source = file instanceof Blob ? await openFile(file, name) : file;
+export async function openPicture(source: PictureSource, name: string): Promise<Picture> {
+  const bitmap = await bitmapOf(source, name);
   try {
-    return scaled(source, name);
+    return scaled(bitmap, name);
   } finally {
-    source.close();
+    bitmap.close();
   }
+}
+
+async function bitmapOf(source: PictureSource, name: string): Promise<ImageBitmap> {
+  if (source instanceof Blob) return openFile(source, name);
+  return source instanceof ImageBitmap ? source : createImageBitmap(source, { premultiplyAlpha: 'none' });
 }
 
 async function openFile(file: Blob, name: string): Promise<ImageBitmap> {
