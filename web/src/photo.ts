@@ -66,8 +66,15 @@ export function seenIn({ classes }: Segmentation): ClassResult[] {
   return classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
 }
 
+/** Takes the picture in, unless it is there: a photo is decoded once more to be asked about again. */
+export function decoded(photo: Photo, picture: DecodedPicture): void {
+  if (photo.shown) picture.bitmap.close();
+  else photo.shown = picture;
+}
+
 /** Takes an answer in. The first one decides the rows: what covers most stands first. */
 export function answered(photo: Photo, answer: Result): void {
+  if (answer.encoded) photo.times = new Map([...photo.times, [answer.device, answer.milliseconds]]);
   if (!photo.answer) {
     photo.rows = seenIn(answer).map(({ index }) => index);
   }

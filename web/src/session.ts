@@ -1,4 +1,5 @@
 import {
+  type DecodedPicture,
   type Device,
   type DevicePreference,
   type PictureSource,
@@ -6,36 +7,22 @@ import {
   type Result,
   Segmenter,
   SegmenterError,
-  type SegmentOptions,
 } from '../package/src/index.ts';
 import { textOf } from '../package/src/sentence.ts';
 import { wordsFor } from './duration.ts';
 import { type FrameSource, Live } from './live.ts';
-import { answered, fulfils, type Photo, question, toggle, type Wish } from './photo.ts';
+import { answered, decoded, fulfils, type Photo, question, toggle, type Wish } from './photo.ts';
 import { Queue } from './queue.ts';
+import type { Phase, SessionListener } from './session-listener.ts';
 
-/** How far the engine is. */
-export type Phase =
-  | { readonly kind: 'starting' }
-  | { readonly kind: 'downloading'; readonly loaded: number; readonly total: number }
-  | { readonly kind: 'loading' }
-  | { readonly kind: 'ready' }
-  /** The visitor stopped it. */
-  | { readonly kind: 'stopped' }
-  | { readonly kind: 'broken'; readonly problem: string };
-
-/** What a session tells the page. */
-export interface SessionListener {
-  /** The engine came further, or failed. */
-  phase(phase: Phase): void;
-  /** The device is known; `note` says why it is not the one hoped for. */
-  device(device: Device, label: string, note: string): void;
-  /** Something about the queue changed: a photo came or went, another one is shown. */
-  queue(): void;
-  /** One photo came further. */
-  photo(photo: Photo): void;
-  /** A sentence that concerns no photo. */
-  notice(sentence: string): void;
+/** A photo of the queue or a frame of the camera that the engine works on. */
+interface Task {
+  readonly photo: Photo;
+  readonly source: PictureSource;
+  /** Whether somebody still waits for it: photos are removed, and cameras switched off. */
+  isWanted(): boolean;
+  decoded(picture: DecodedPicture): void;
+  answered(result: Result): void;
 }
 
 /** Leads the photos of the queue through the engine, one after the other; a photo that fails stops no other. */
@@ -266,30 +253,24 @@ export class Session {
 
   async #pumpLive(live: Live): Promise<void> {
     try {
-      const frame = await live.next();
-      if (!frame) return;
+      const source = await live.next();
+      if (!source) return;
       // The visitor may have stopped, or gone back to the photos, while the frame was grabbed.
       if (live !== this.#live) live.end();
-      else if (this.#phase.kind !== 'stopped') void this.#runFrame(live, frame);
+      else if (this.#phase.kind !== 'stopped') {
+        void this.#run({
+          photo: live.photo,
+          source,
+          isWanted: () => live === this.#live,
+          decoded: (picture) => live.decoded(picture),
+          answered: (result) => live.answered(result),
+        });
+      }
     } catch (error) {
       if (live !== this.#live) return;
       this.unwatch();
       this.#listener.notice(`The camera gave no picture: ${textOf(error)}. Start it again.`);
     }
-  }
-
-  async #runFrame(live: Live, frame: ImageBitmap): Promise<void> {
-    const result = await this.#run(live.photo, frame, {
-      onPicture: (picture) => {
-        if (live === this.#live) live.decoded(picture);
-        else picture.bitmap.close();
-      },
-    });
-    if (result && live === this.#live) {
-      live.answered(result);
-      this.#listener.photo(live.photo);
-    }
-    if (result) this.#pump();
   }
 
   #pumpQueue(): void {
@@ -299,43 +280,42 @@ export class Session {
     if (!photo) return;
     if (photo.state === 'waiting') this.#set(photo, 'running');
     photo.stale = false;
-    void this.#runPhoto(photo);
-  }
-
-  async #runPhoto(photo: Photo): Promise<void> {
-    const result = await this.#run(photo, photo.file, {
-      onPicture: (picture) => {
-        // The photo was removed meanwhile, or it is decoded once more to ask about it again.
-        if (!this.queue.has(photo) || photo.shown) picture.bitmap.close();
-        else photo.shown = picture;
+    void this.#run({
+      photo,
+      source: photo.file,
+      isWanted: () => this.queue.has(photo),
+      decoded: (picture) => {
+        decoded(photo, picture);
         this.#listener.photo(photo);
       },
+      answered: (result) => answered(photo, result),
     });
-    if (result && this.queue.has(photo)) {
-      if (result.encoded) photo.times = new Map([...photo.times, [result.device, result.milliseconds]]);
-      answered(photo, result);
-      this.#listener.photo(photo);
-    }
-    if (result) this.#pump();
   }
 
-  /** Asks about a photo or frame; gives nothing where that failed, or was ended. */
-  async #run(photo: Photo, source: PictureSource, options: SegmentOptions): Promise<Result | null> {
+  async #run({ photo, source, isWanted, decoded, answered }: Task): Promise<void> {
     const segmenter = this.#segmenter ?? this.#open();
     this.#running = photo;
+    const onPicture = (picture: DecodedPicture) => {
+      if (isWanted()) decoded(picture);
+      else picture.bitmap.close();
+    };
+    let result: Result | null = null;
+    let problem: unknown;
     try {
-      const asked = question(photo, this.#wish);
-      const result = await segmenter.segment(source, { ...options, ...asked, name: photo.name });
-      if (segmenter !== this.#segmenter) return null;
-      this.#running = null;
-      return result;
+      result = await segmenter.segment(source, { ...question(photo, this.#wish), name: photo.name, onPicture });
     } catch (error) {
-      if (segmenter !== this.#segmenter) return null;
-      this.#running = null;
-      this.#refuse(photo, textOf(error), !(error instanceof SegmenterError && error.stage === 'picture'));
-      this.#pump();
-      return null;
+      problem = error;
     }
+    // Another one has taken over, or it ended by itself and has said so.
+    if (segmenter !== this.#segmenter) return;
+    this.#running = null;
+    if (!result)
+      this.#refuse(photo, textOf(problem), !(problem instanceof SegmenterError && problem.stage === 'picture'));
+    else if (isWanted()) {
+      answered(result);
+      this.#listener.photo(photo);
+    }
+    this.#pump();
   }
 
   #set(photo: Photo, state: Photo['state']): void {
