@@ -1,5 +1,6 @@
 import type { DecodedPicture, Result } from '../package/src/index.ts';
 import { answered, newPhoto, type Photo, seenIn } from './photo.ts';
+import type { Task } from './task.ts';
 
 /** Gives the newest picture of something that moves. */
 export interface FrameSource {
@@ -12,6 +13,7 @@ export class Live {
   readonly photo: Photo = { ...newPhoto(0, new Blob(), 'Camera'), state: 'running' };
   readonly #source: FrameSource;
   #grabbing = false;
+  #ended = false;
   #frame: ImageBitmap | null = null;
   #picture: DecodedPicture | null = null;
 
@@ -20,7 +22,7 @@ export class Live {
   }
 
   /** The newest frame, or `null` while one is being grabbed; the one before is closed. */
-  async next(): Promise<ImageBitmap | null> {
+  async next(): Promise<Task | null> {
     if (this.#grabbing) return null;
     this.#grabbing = true;
     try {
@@ -29,17 +31,28 @@ export class Live {
     } finally {
       this.#grabbing = false;
     }
-    return this.#frame;
+    return {
+      photo: this.photo,
+      source: this.#frame,
+      isWanted: () => !this.#ended,
+      decoded: (picture) => this.#decoded(picture),
+      answered: (result) => this.#answered(result),
+    };
   }
 
-  /** Takes in the newest frame as it will be shown when its answer is there. */
-  decoded(picture: DecodedPicture): void {
+  /** Frees what is shown. The newest frame is left to the engine, which may still work on it. */
+  end(): void {
+    this.#ended = true;
+    for (const shown of [this.#picture, this.photo.shown]) shown?.bitmap.close();
+  }
+
+  /** The newest frame is shown when its answer is there. */
+  #decoded(picture: DecodedPicture): void {
     this.#picture?.bitmap.close();
     this.#picture = picture;
   }
 
-  /** Takes in the answer about the newest frame, and shows both. */
-  answered(result: Result): void {
+  #answered(result: Result): void {
     const last = this.photo.shown;
     this.photo.shown = this.#picture;
     this.#picture = null;
@@ -48,10 +61,5 @@ export class Live {
     const come = seenIn(result).map(({ index }) => index);
     this.photo.rows = [...new Set([...this.photo.rows, ...come])];
     this.photo.times = new Map([[result.device, result.milliseconds]]);
-  }
-
-  /** Frees what is shown. The newest frame is left to the engine, which may still work on it. */
-  end(): void {
-    for (const shown of [this.#picture, this.photo.shown]) shown?.bitmap.close();
   }
 }

@@ -2,7 +2,6 @@ import {
   type DecodedPicture,
   type Device,
   type DevicePreference,
-  type PictureSource,
   type Progress,
   type Result,
   Segmenter,
@@ -14,16 +13,7 @@ import { type FrameSource, Live } from './live.ts';
 import { answered, decoded, fulfils, type Photo, question, toggle, type Wish } from './photo.ts';
 import { Queue } from './queue.ts';
 import type { Phase, SessionListener } from './session-listener.ts';
-
-/** A photo of the queue or a frame of the camera that the engine works on. */
-interface Task {
-  readonly photo: Photo;
-  readonly source: PictureSource;
-  /** Whether somebody still waits for it: photos are removed, and cameras switched off. */
-  isWanted(): boolean;
-  decoded(picture: DecodedPicture): void;
-  answered(result: Result): void;
-}
+import type { Task } from './task.ts';
 
 /** Leads the photos of the queue through the engine, one after the other; a photo that fails stops no other. */
 export class Session {
@@ -178,7 +168,7 @@ export class Session {
     this.#running = null;
     this.#segmenter?.close();
     this.#segmenter = null;
-    if (!photo || photo === this.#live?.photo) return;
+    if (!photo || !this.queue.has(photo)) return;
     if (photo.state === 'running') this.#set(photo, 'waiting');
     else photo.stale = true;
   }
@@ -253,19 +243,11 @@ export class Session {
 
   async #pumpLive(live: Live): Promise<void> {
     try {
-      const source = await live.next();
-      if (!source) return;
+      const task = await live.next();
+      if (!task) return;
       // The visitor may have stopped, or gone back to the photos, while the frame was grabbed.
       if (live !== this.#live) live.end();
-      else if (this.#phase.kind !== 'stopped') {
-        void this.#run({
-          photo: live.photo,
-          source,
-          isWanted: () => live === this.#live,
-          decoded: (picture) => live.decoded(picture),
-          answered: (result) => live.answered(result),
-        });
-      }
+      else if (this.#phase.kind !== 'stopped') void this.#run(task);
     } catch (error) {
       if (live !== this.#live) return;
       this.unwatch();
