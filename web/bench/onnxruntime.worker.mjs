@@ -4,7 +4,7 @@ import { labelled, normalised } from './mask.mjs';
 
 const DIST = './node_modules/onnxruntime-web/dist';
 
-answer(async (files, { device, manifest, threads }, passed) => {
+answer(async (files, { device, manifest, threads, eightBits }, passed) => {
   const ort = await import(`${DIST}/ort.${device === 'webgpu' ? 'webgpu' : 'wasm'}.min.mjs`);
   ort.env.wasm.wasmBinary = files.engine;
   ort.env.wasm.numThreads = threads;
@@ -12,13 +12,15 @@ answer(async (files, { device, manifest, threads }, passed) => {
   // It brings up its wasm module when the first session asks for it.
   const session = await ort.InferenceSession.create(new Uint8Array(files.model), {
     executionProviders: [device === 'webgpu' ? 'webgpu' : 'wasm'],
+    // Weights become 32-bit floats here and now, as the engine's do.
+    extra: { session: { disable_quant_qdq: eightBits ? '0' : '1' } },
   });
   passed('engine and model');
   return async ({ rgba, width, height }) => {
     const image = new ort.Tensor('float32', normalised(rgba, spec.normalisation), [1, 3, height, width]);
     const begin = performance.now();
-    const { maps, logits } = await session.run({ image });
+    const outputs = await session.run({ image });
     const network = performance.now() - begin;
-    return { ...labelled(maps.data, logits.data, spec), network };
+    return { ...labelled(outputs[spec.input.map].data, outputs.logits.data, spec), network };
   };
 });
