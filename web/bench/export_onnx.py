@@ -7,8 +7,8 @@ and the `logits` [1, C]. Refinement by the picture's pixels is no part of it: th
 that are asked for, not the network's output.
 
 Weights stay as the shipped file has them, so that both engines download the same numbers: 8 bits in blocks of 32, each
-with a scale of 32 bits (DequantizeLinear), and 16-bit floats for the rest. onnxruntime widens them when it loads, if its
-option `session.disable_quant_qdq` is "1".
+with a scale of 32 bits (DequantizeLinear), and 16-bit floats for the rest. onnxruntime widens the floats when it loads,
+and the blocks of a linear layer when it multiplies by them (MatMulNBits).
 
 Before it writes, it runs the graph in onnxruntime on a photo and compares every output with the float64 PyTorch
 functions of tests/reference, which share no code with this one.
@@ -45,8 +45,9 @@ def photo(path: Path, manifest: dict) -> torch.Tensor:
 def far_outputs(graph: bytes, model: ShippedModel, image: torch.Tensor) -> list[str]:
     """Prints how far the outputs of `graph` are from the reference; the names of those that are too far."""
     options = onnxruntime.SessionOptions()
-    # Otherwise it rounds what enters a linear layer of 8-bit weights to 8 bits too, which moves maps by up to 0.3.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    # Products in 32 bits. Otherwise what enters a linear layer of 8-bit weights may be rounded to 8 bits as well, which
+    # moves maps by up to 0.3.
+    options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     size, far = "x".join(map(str, image.shape[2:])), []
     with torch.no_grad():

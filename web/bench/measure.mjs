@@ -1,24 +1,25 @@
-/** The timing itself: contenders in turns, each on pages of one headless Chromium. */
+/** The timing itself: contenders in turns, each cold start in a headless Chromium of its own. */
 
 /**
  * Times all contenders.
- * @param {import('@playwright/test').Browser} browser
+ * @param {() => Promise<import('@playwright/test').Browser>} launch
  * @param {string} url of web/ as it is served
  * @param {import('./contenders.mjs').Contender[]} contenders
  * @param {{ photo: string, longSide: number, patch: number, cold: number, warm: number, unmeasured: number }} plan
  */
-export async function measure(browser, url, contenders, { photo, longSide, patch, cold, warm, unmeasured }) {
-  /** Calls `visit` with a page of its own process, in which the picture is open. */
+export async function measure(launch, url, contenders, { photo, longSide, patch, cold, warm, unmeasured }) {
+  /** Calls `visit` with a page of a new browser, in which the picture is open: nothing is compiled, on no GPU either. */
   const onPage = async (visit) => {
-    const context = await browser.newContext();
+    const browser = await launch();
     try {
-      const page = await context.newPage();
+      const page = await browser.newPage();
       await page.goto(`${url}bench/index.html`);
       await page.waitForFunction(() => 'run' in window);
       const picture = await page.evaluate((given) => window.openPicture(...given), [url + photo, longSide, patch]);
-      return await visit(page, picture);
+      const timed = stopwatch(await browser.newBrowserCDPSession());
+      return { picture, browser: browser.version(), result: await visit(page, timed) };
     } finally {
-      await context.close();
+      await browser.close();
     }
   };
   const start = (page, { name, worker, options, files }) => {
@@ -26,27 +27,15 @@ export async function measure(browser, url, contenders, { photo, longSide, patch
     return page.evaluate((given) => window.start(given), { name, script: worker, files: urls, options });
   };
 
-  const system = await browser.newBrowserCDPSession();
-  /** What `work` gives, with the milliseconds of processor time that the browser spent meanwhile. */
-  const timed = async (work) => {
-    const spent = async () => {
-      const { processInfo } = await system.send('SystemInfo.getProcessInfo');
-      return processInfo.reduce((sum, { cpuTime }) => sum + 1000 * cpuTime, 0);
-    };
-    const before = await spent();
-    const result = await work();
-    return { ...result, processor: (await spent()) - before };
-  };
-
   const results = contenders.map(({ name }) => ({ name, cold: [], warm: [] }));
   for (let turn = 0; turn < cold; turn += 1) {
     for (const [index, contender] of contenders.entries()) {
-      const result = await onPage((page) => timed(() => start(page, contender)));
+      const { result } = await onPage((page, timed) => timed(() => start(page, contender)));
       results[index].cold.push(result);
       console.error(`cold ${turn + 1}/${cold} ${contender.name}: ${Math.round(result.milliseconds)} ms`);
     }
   }
-  const picture = await onPage(async (page, opened) => {
+  const { picture, browser } = await onPage(async (page, timed) => {
     for (const contender of contenders) await start(page, contender);
     for (let turn = -unmeasured; turn < warm; turn += 1) {
       for (const { name, warm } of results) {
@@ -57,7 +46,19 @@ export async function measure(browser, url, contenders, { photo, longSide, patch
       }
       console.error(turn < 0 ? 'warming up' : `warm ${turn + 1}/${warm}`);
     }
-    return opened;
   });
-  return { picture, results };
+  return { picture, browser, results };
+}
+
+/** For `work`: what it gives, with the milliseconds of processor time that a browser spent meanwhile. */
+function stopwatch(system) {
+  const spent = async () => {
+    const { processInfo } = await system.send('SystemInfo.getProcessInfo');
+    return processInfo.reduce((sum, { cpuTime }) => sum + 1000 * cpuTime, 0);
+  };
+  return async (work) => {
+    const before = await spent();
+    const result = await work();
+    return { ...result, processor: (await spent()) - before };
+  };
 }

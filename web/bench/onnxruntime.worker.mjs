@@ -4,7 +4,7 @@ import { labelled, normalised } from './mask.mjs';
 
 const DIST = './node_modules/onnxruntime-web/dist';
 
-answer(async (files, { device, manifest, threads, eightBits }, passed) => {
+answer(async (files, { device, manifest, threads }, passed) => {
   const ort = await import(`${DIST}/ort.${device === 'webgpu' ? 'webgpu' : 'wasm'}.min.mjs`);
   ort.env.wasm.wasmBinary = files.engine;
   ort.env.wasm.numThreads = threads;
@@ -12,8 +12,8 @@ answer(async (files, { device, manifest, threads, eightBits }, passed) => {
   // It brings up its wasm module when the first session asks for it.
   const session = await ort.InferenceSession.create(new Uint8Array(files.model), {
     executionProviders: [device === 'webgpu' ? 'webgpu' : 'wasm'],
-    // Weights become 32-bit floats here and now, as the engine's do.
-    extra: { session: { disable_quant_qdq: eightBits ? '0' : '1' } },
+    // Products in 32 bits, as the engine's: what enters a layer of 8-bit weights is not to be rounded to 8 bits as well.
+    extra: { session: { qdq_matmulnbits_accuracy_level: '1' } },
   });
   passed('engine and model');
   return async ({ rgba, width, height }) => {
