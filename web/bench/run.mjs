@@ -32,18 +32,19 @@ const WEB = fileURLToPath(new URL('../', import.meta.url));
 /** Cross-origin isolation: only then may onnxruntime-web start threads. */
 const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 const DEVICES = ['cpu', 'webgpu'];
-/** What a software adapter bears, which needs many seconds for a small picture. */
-const SOFTWARE = { 'long-side': '112', cold: '2', warm: '3', unmeasured: '1' };
+/** How often each engine is started and run; less on a software adapter, which needs many seconds for a small picture. */
+const USUAL = { cold: 5, warm: 15, unmeasured: 3 };
+const SOFTWARE = { longSide: 112, cold: 2, warm: 3, unmeasured: 1 };
 const HELP = `node run.mjs [options]
   --device cpu|webgpu    what to compare on (default: one after the other)
   --adapter software     WebGPU on Chromium's software adapter (default), or "hardware" for the machine's own
   --photo FILE           below web/ (default public/samples/cat.jpg)
   --long-side N          longer side of the network's input in pixels (default: the model's own)
   --threads N            threads of onnxruntime-web's second CPU run (default: all cores)
-  --cold N, --warm N     how often each is started, and run once it is warm (default 5 and 15)
-  --unmeasured N         warm runs before those, for the browser to optimise what it compiled (default 3)
+  --cold N, --warm N     how often each is started, and run once it is warm (default ${USUAL.cold} and ${USUAL.warm})
+  --unmeasured N         warm runs before those, for the browser to optimise what it compiled (default ${USUAL.unmeasured})
   --json FILE            also writes every single time
-On the software adapter the defaults are --long-side ${SOFTWARE['long-side']}, --cold ${SOFTWARE.cold}, --warm ${SOFTWARE.warm} and --unmeasured ${SOFTWARE.unmeasured}.
+On the software adapter the defaults are --long-side ${SOFTWARE.longSide}, --cold ${SOFTWARE.cold}, --warm ${SOFTWARE.warm} and --unmeasured ${SOFTWARE.unmeasured}.
 The variable DALNET_CHROME names another Chromium than /usr/bin/chromium.`;
 
 const { values: flags } = parseArgs({
@@ -52,7 +53,7 @@ const { values: flags } = parseArgs({
     adapter: { type: 'string', default: 'software' },
     photo: { type: 'string', default: 'public/samples/cat.jpg' },
     'long-side': { type: 'string' },
-    threads: { type: 'string', default: String(cpus().length) },
+    threads: { type: 'string' },
     cold: { type: 'string' },
     warm: { type: 'string' },
     unmeasured: { type: 'string' },
@@ -61,8 +62,9 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** The whole number that a flag gives, not less than `least`. */
-function count(flag, least, given) {
+/** The whole number that a flag gives, or the `usual` one; not less than `least`. */
+function whole(flag, least, usual) {
+  const given = flags[flag] ?? usual;
   const value = Number(given);
   if (!Number.isInteger(value) || value < least)
     throw new Error(`--${flag} ${given}: choose a whole number from ${least} on`);
@@ -73,21 +75,18 @@ function count(flag, least, given) {
 async function compare(device, url) {
   const manifest = await readManifest();
   const software = device === 'webgpu' && flags.adapter === 'software';
-  const usual = software ? SOFTWARE : { 'long-side': manifest.input.long_side, cold: '5', warm: '15', unmeasured: '3' };
-  const [patch, number] = [
-    manifest.architecture.encoder.patch_size,
-    (flag, least) => count(flag, least, flags[flag] ?? usual[flag]),
-  ];
-  manifest.input.long_side = number('long-side', patch);
+  const usual = software ? SOFTWARE : { longSide: manifest.input.long_side, ...USUAL };
+  const patch = manifest.architecture.encoder.patch_size;
   const plan = {
     photo: flags.photo,
-    longSide: manifest.input.long_side,
+    longSide: whole('long-side', patch, usual.longSide),
     patch,
-    cold: number('cold', 1),
-    warm: number('warm', 1),
-    unmeasured: number('unmeasured', 0),
+    cold: whole('cold', 1, usual.cold),
+    warm: whole('warm', 1, usual.warm),
+    unmeasured: whole('unmeasured', 0, usual.unmeasured),
   };
-  const all = contenders(manifest, device, count('threads', 1, flags.threads));
+  manifest.input.long_side = plan.longSide;
+  const all = contenders(manifest, device, whole('threads', 1, cpus().length));
   const bytes = [];
   for (const contender of all) bytes.push(await downloads(contender, manifest));
   const load = loadavg()[0].toFixed(1);
