@@ -31,16 +31,16 @@ export function table({ setting, results }) {
   const processor = (runs) => runs.map(({ processor }) => processor);
   const [{ name, ...first }] = results;
   row('bytes to first mask, ms', ({ cold }) => spread(clock(cold)));
-  row(`of ${name}'s`, ({ cold }) => ratio(clock(cold), clock(first.cold)));
+  row(`median ratio to ${name}`, ({ cold }) => ratio(clock(cold), clock(first.cold)));
   row('cold, processor time, ms', ({ cold }) => spread(processor(cold)));
   row('warm, pixels to mask, ms', ({ warm }) => spread(clock(warm)));
-  row(`of ${name}'s`, ({ warm }) => ratio(clock(warm), clock(first.warm)));
+  row(`median ratio to ${name}`, ({ warm }) => ratio(clock(warm), clock(first.warm)));
   row('of it the network, ms', ({ warm }) => spread(warm.map(({ network }) => network)));
   row('of it the refinement, ms', ({ warm }) => {
     return spread(warm.map(({ refinement }) => refinement).filter((milliseconds) => milliseconds !== undefined));
   });
   row('warm, processor time, ms', ({ warm }) => spread(processor(warm)));
-  row(`of ${name}'s`, ({ warm }) => ratio(processor(warm), processor(first.warm)));
+  row(`median ratio to ${name}`, ({ warm }) => ratio(processor(warm), processor(first.warm)));
   row('wasm memory, MB', ({ warm }) => megabytes(Math.max(...warm.map(({ memory }) => memory))));
   row('equal labels, %', ({ warm }) => (100 * Math.min(...warm.map(({ equal }) => equal))).toFixed(2));
   row('difference of confidence', ({ warm }) => Math.max(...warm.map(({ difference }) => difference)).toFixed(3));
