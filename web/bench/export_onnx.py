@@ -2,7 +2,7 @@
 
 The graph computes what the engine computes of a normalised picture `image` [1, 3, H, W] (sides are whole patches): the
 picture and its mirror image pass the encoder as one batch, and give every map [1, C, H, W] in 0..1 that the engine has
-(`cam`, `auxiliary_cam`, the head's `segmentation`, and `fused`), the `similarity` [1, C + 1, h, w] of patches and texts,
+(`cam`, `auxiliary_cam`, the head's `segmentation`, `fused`), the `similarity` [1, C + 1, h, w] of patches and texts,
 and the `logits` [1, C]. Refinement by the picture's pixels is no part of it: the engine refines the maps of the classes
 that are asked for, not the network's output.
 
@@ -63,8 +63,9 @@ def far_outputs(graph: bytes, model: ShippedModel, image: torch.Tensor) -> list[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=BENCH.parent / "public" / "model", help="folder of a shipped model")
-    parser.add_argument("--photo", type=Path, default=BENCH.parent / "public" / "samples" / "cat.jpg")
+    public = BENCH.parent / "public"
+    parser.add_argument("--model", type=Path, default=public / "model", help="folder of a shipped model")
+    parser.add_argument("--photo", type=Path, default=public / "samples" / "cat.jpg", help="what to compare on")
     parser.add_argument("--out", type=Path, default=BENCH / "model.onnx")
     arguments = parser.parse_args()
     model = read_model(arguments.model)

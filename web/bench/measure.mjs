@@ -8,7 +8,7 @@
  * @param {{ photo: string, longSide: number, patch: number, cold: number, warm: number, unmeasured: number }} plan
  */
 export async function measure(launch, url, contenders, { photo, longSide, patch, cold, warm, unmeasured }) {
-  /** Calls `visit` with a page of a new browser, in which the picture is open: nothing is compiled, on no GPU either. */
+  /** Calls `visit` with a page of a new browser, in which the picture is open and nothing compiled, on no GPU either. */
   const onPage = async (visit) => {
     const browser = await launch();
     try {

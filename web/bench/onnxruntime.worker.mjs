@@ -12,7 +12,7 @@ answer(async (files, { device, manifest, threads }, passed) => {
   // It brings up its wasm module when the first session asks for it.
   const session = await ort.InferenceSession.create(new Uint8Array(files.model), {
     executionProviders: [device === 'webgpu' ? 'webgpu' : 'wasm'],
-    // Products in 32 bits, as the engine's: what enters a layer of 8-bit weights is not to be rounded to 8 bits as well.
+    // Products in 32 bits, as the engine's: what enters a layer of 8-bit weights is not rounded to 8 bits as well.
     extra: { session: { qdq_matmulnbits_accuracy_level: '1' } },
   });
   passed('engine and model');

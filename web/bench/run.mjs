@@ -32,7 +32,7 @@ const WEB = fileURLToPath(new URL('../', import.meta.url));
 /** Cross-origin isolation: only then may onnxruntime-web start threads. */
 const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 const DEVICES = ['cpu', 'webgpu'];
-/** How often each engine is started and run; less on a software adapter, which needs many seconds for a small picture. */
+/** How often each engine is started and run; less on a software adapter, which needs many seconds even so. */
 const USUAL = { cold: 5, warm: 15, unmeasured: 3 };
 const SOFTWARE = { longSide: 112, cold: 2, warm: 3, unmeasured: 1 };
 const HELP = `node run.mjs [options]

@@ -1,4 +1,4 @@
-"""A shipped model as it lies on a static host: the manifest, and the weights as they are stored and as they are used."""
+"""A shipped model as a static host has it: the manifest, and the weights as they are stored and as they are used."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ SCALES = ".scales"
 
 @dataclass(frozen=True)
 class Blocks:
-    """A tensor [out, …] as 8-bit steps of its shape, with the size of a step for every block of a row: [out, blocks]."""
+    """A tensor [out, …] as 8-bit steps of its shape, with the size of a step for each block of a row: [out, blocks]."""
 
     steps: torch.Tensor
     scales: torch.Tensor
