@@ -136,7 +136,7 @@ def export(model: ShippedModel, image: torch.Tensor) -> onnx.ModelProto:
 
 
 def store_as_shipped(exported: onnx.ModelProto, blocks: dict[str, Blocks]) -> None:
-    """Stores `blocks` as they are, other larger tensors that 16 bits hold exactly in 16, and widens both in the graph."""
+    """Stores `blocks` as they are and other larger tensors that 16 bits hold exactly in 16; the graph widens both."""
     blocks = {f"weights.{key(name)}": block for name, block in blocks.items()}
     stored, widening = [], []
     for tensor in exported.graph.initializer:
