@@ -19,8 +19,8 @@ WebAssembly.instantiate = async (source, imports) => {
 /**
  * @typedef {{ rgba: Uint8ClampedArray, width: number, height: number }} Picture upright and opaque, of the network's
  *   input size.
- * @typedef {{ labels: Uint8Array, confidence: Uint8Array, network: number }} Mask with the milliseconds of the network
- *   alone.
+ * @typedef {{ labels: Uint8Array, confidence: Uint8Array, network: number, refinement?: number }} Mask with the
+ *   milliseconds of the network alone, and of the refinement if there was one.
  * @typedef {(files: Record<string, ArrayBuffer>, options: Record<string, any>, passed: (phase: string) => void) =>
  *   Promise<(picture: Picture) => Promise<Mask>>} Open compiles and loads, `passed` marks the end of a phase.
  */

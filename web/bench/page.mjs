@@ -42,7 +42,8 @@ function agreement({ labels, confidence }) {
 
 function summary({ mask, ...result }) {
   const labels = [...new Set(mask.labels)].sort((one, other) => one - other);
-  return { ...result, network: mask.network, labels, ...agreement(mask) };
+  const { network, refinement } = mask;
+  return { ...result, network, refinement, labels, ...agreement(mask) };
 }
 
 /** Decodes the photo at the network's input size: the longer side scaled, each side to the nearest whole patch. */
