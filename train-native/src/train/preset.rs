@@ -72,12 +72,14 @@ impl Preset {
                 encoder: Some(EncoderChoice::Tiny8),
                 crop: Some(96),
                 long_side: Some(96),
+                scale: Some(ScaleRange([0.7, 1.4])),
                 batch: Some(16),
-                iterations: Some(600),
-                learning_rate: Some(5e-4),
+                iterations: Some(360),
+                learning_rate: Some(1e-3),
                 warm_up: Some(50),
-                checkpoint_every: Some(100),
-                validate_every: Some(200),
+                checkpoint_every: Some(90),
+                validate_every: Some(180),
+                validation_pictures: Some(60),
                 ..Settings::default()
             },
         }

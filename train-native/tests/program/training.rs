@@ -180,13 +180,13 @@ fn without_arguments_it_learns_shapes_and_goes_on() {
         command.current_dir(&folder);
         command
     };
-    let said = interrupted(&mut program(), "iterations 0 to 600");
+    let said = interrupted(&mut program(), "iterations 0 to 360");
     assert!(said.contains("Learning to segment shapes from image tags alone"), "{said}");
     assert!(said.contains("train-native train --preset shapes --data shapes --log bar --out shapes/run\n"), "{said}");
     assert!(said.contains("stopped after iteration") && !said.contains("Scoring"), "{said}");
     let run = folder.path().join("shapes/run");
     let stopped = metrics(&run).last().unwrap()["iteration"].as_u64().unwrap();
-    let said = interrupted(&mut program(), &format!("iterations {stopped} to 600"));
+    let said = interrupted(&mut program(), &format!("iterations {stopped} to 360"));
     assert!(said.contains("--out shapes/run --resume"), "{said}");
     assert!(metrics(&run).last().unwrap()["iteration"].as_u64().unwrap() > stopped);
 }
