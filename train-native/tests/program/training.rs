@@ -76,7 +76,7 @@ fn a_resumed_run_ends_as_an_unbroken_one() {
 #[test]
 fn a_second_round_learns_from_the_first_ones_model() {
     let tree = Tree::new();
-    let (teacher, run) = (shared().join("model"), tree.path("run"));
+    let (teacher, run) = (shared().join("model"), tree.path("second"));
     let teacher = teacher.to_str().unwrap();
     succeeds(&mut train(&shared().join("voc"), &run, &[("--teacher", teacher)]));
     let (first, second) = (metrics(&shared().join("run")), metrics(&run));
