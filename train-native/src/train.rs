@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod ablation;
+mod arguments;
 mod best;
 mod curves;
 mod encoder;
@@ -9,6 +10,7 @@ mod freeze;
 mod memory;
 mod options;
 mod preset;
+mod presets;
 mod profile;
 mod progress;
 mod recipe;
@@ -41,8 +43,8 @@ use progress::Progress;
 use step::Trainer;
 use teacher::Teacher;
 
-pub(crate) use preset::table as presets;
-pub(crate) use settings::Arguments;
+pub(crate) use arguments::Arguments;
+pub(crate) use presets::table as presets;
 
 /// Newest checkpoints that stay on the disk, beside the best one.
 const KEEP: usize = 3;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use dalnet::objective::Term;
 use serde::{Deserialize, Serialize};
@@ -11,34 +11,12 @@ use serde_json::{Map, Value};
 
 use super::encoder::EncoderChoice;
 use super::freeze::Freeze;
-use super::options::Options;
-use super::preset::{self, Preset};
+use super::preset::Preset;
 use super::progress::LogForm;
 use super::recipe::{AlignmentForm, Change};
 use super::scale_range::ScaleRange;
 use crate::device::DeviceChoice;
 use crate::source::Source;
-
-/// The command line of `train-native train`.
-#[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    /// File of settings, each a flag without its dashes: crop = 256, splits = ["train_aug"], colour-jitter = true. Flags
-    /// win over the file, a list given by flags replaces that of the file, and the file wins over the preset. Every run
-    /// saves what it came to as config.toml in --out
-    #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Go on from the newest checkpoint in --out, with the same settings
-    #[arg(long)]
-    pub(super) resume: bool,
-    /// Instead of training, show what a step spends its time and memory on, from this many runs of each part
-    #[arg(long, value_name = "RUNS")]
-    pub(super) profile: Option<usize>,
-    /// Train only if nothing is odd about the data set: no photo missing, without tags, or there twice
-    #[arg(long)]
-    pub(super) strict: bool,
-    #[command(flatten)]
-    settings: Settings,
-}
 
 /// Settings by name; none is needed in every place they come from.
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
@@ -158,33 +136,8 @@ pub(crate) struct Settings {
     pub(super) log: Option<LogForm>,
 }
 
-impl Arguments {
-    /// The options of the run: flags over file over preset.
-    ///
-    /// # Errors
-    /// A file that cannot be read or holds what is no setting; no data set or folder for the run.
-    pub(super) fn resolve(&self) -> Result<Options> {
-        let file = self.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
-        let preset = self.settings.preset.or(file.preset).unwrap_or(Preset::Tiny);
-        // A preset's splits are those of the data set it was made for.
-        let data = self.settings.data.as_ref().or(file.data.as_ref());
-        let split = data.and_then(Source::training_split);
-        let by_data = Settings { splits: split.map(|split| vec![split.to_owned()]), ..Settings::default() };
-        let mut values = Map::new();
-        for layer in [&preset::common(), &preset.settings(), &by_data, &file, &self.settings] {
-            values.extend(layer.values()?);
-        }
-        for name in ["data", "out"] {
-            if !values.contains_key(name) {
-                bail!("no {name} is given; add --{name}, or {name} = \"...\" to the --config file");
-            }
-        }
-        Ok(serde_json::from_value(Value::Object(values))?)
-    }
-}
-
 impl Settings {
-    fn read(path: &Path) -> Result<Self> {
+    pub(super) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("--config {}: cannot be read", path.display()))?;
         toml::from_str(&text).map_err(|error| {
             let line =
@@ -195,7 +148,7 @@ impl Settings {
     }
 
     /// Those that are set.
-    fn values(&self) -> Result<Map<String, Value>> {
+    pub(super) fn values(&self) -> Result<Map<String, Value>> {
         let Value::Object(mut values) = serde_json::to_value(self)? else { return Ok(Map::new()) };
         values.retain(|_, value| !value.is_null());
         Ok(values)
