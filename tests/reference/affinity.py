@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from cam import encode, model_and_images, multi_scale_cams
+from cam import encode, model_and_images, multi_scale_cams, normalised
 from vit import double, single
 
 SIZE = (16, 24)
@@ -58,9 +58,7 @@ def make_affinity_fixture(path) -> None:
         cam, auxiliary_cam = multi_scale_cams(weights, classifiers, images, spread)
         # Of one view, on the grid of patches.
         scores = F.conv2d(block_tokens.transpose(1, 2).unflatten(2, grid), classifiers[1][:, :, None, None])
-        patch_cam = spread(scores, attention)
-        patch_cam = patch_cam - patch_cam.amin(dim=(2, 3), keepdim=True)
-        patch_cam = patch_cam / (patch_cam.amax(dim=(2, 3), keepdim=True) + 1e-5) * labels[:, :, None, None]
+        patch_cam = normalised(spread(scores, attention)) * labels[:, :, None, None]
         stored |= {
             f"{name}.affinity": affinity(attention, blocks),
             f"{name}.cam": cam[:1],

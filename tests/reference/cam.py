@@ -46,11 +46,13 @@ def multi_scale_cams(weights, classifiers, images, spread=None):
             cam = F.interpolate(cam, (height, width), mode="bilinear", align_corners=False)
             cam = torch.maximum(cam[:batch], cam[batch:].flip(-1))
             sums[index] = sums[index] + F.relu(cam)
-    cams = []
-    for cam in sums:
-        cam = cam - cam.amin(dim=(2, 3), keepdim=True)
-        cams.append(cam / (cam.amax(dim=(2, 3), keepdim=True) + 1e-5))
-    return cams
+    return [normalised(cam) for cam in sums]
+
+
+def normalised(maps):
+    """Maps [B, C, h, w] between the minimum and the maximum of each, 0..1."""
+    maps = maps - maps.amin(dim=(2, 3), keepdim=True)
+    return maps / (maps.amax(dim=(2, 3), keepdim=True) + 1e-5)
 
 
 def cam_to_label(cam, background, high=None, low=None, boxes=None):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from cam import cam_to_label
+from cam import cam_to_label, normalised
 from vit import single
 
 IGNORE = 255
@@ -44,9 +44,7 @@ def patch_token_contrast(tokens, labels):
 def patch_cam(tokens, weight, labels):
     """CAM [B, C, h, w] of `tokens` [B, N, D], in 0..1, absent classes 0."""
     feature_map = tokens.transpose(1, 2).unflatten(2, GRID)
-    cam = F.relu(F.conv2d(feature_map, weight[:, :, None, None]))
-    cam = cam - cam.amin(dim=(2, 3), keepdim=True)
-    cam = cam / (cam.amax(dim=(2, 3), keepdim=True) + 1e-5)
+    cam = normalised(F.relu(F.conv2d(feature_map, weight[:, :, None, None])))
     return cam * labels[:, :, None, None]
 
 

@@ -2,10 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::thread;
 
 use anyhow::{Result, bail};
 use burn::tensor::{Device, DeviceType};
 use serde::{Deserialize, Serialize};
+
+/// Threads that the processor runs at once, as far as the system tells.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// A choice of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

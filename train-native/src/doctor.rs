@@ -2,12 +2,13 @@
 
 mod check;
 
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use anyhow::{Result, bail};
 use burn::tensor::{Device, DeviceType};
 use clap::Args;
 
+use crate::device::cores;
 use crate::panics::quietly;
 
 /// Options of `train-native doctor`: none.
@@ -21,7 +22,7 @@ pub(crate) struct Options {}
 pub(crate) fn run(Options {}: &Options) -> Result<()> {
     println!("program     train-native {} for {} {}", env!("CARGO_PKG_VERSION"), env::consts::OS, env::consts::ARCH);
     println!("backends    burn-flex (CPU), burn-wgpu (GPU)");
-    println!("processor   {} threads; {}", thread::available_parallelism().map_or(1, usize::from), instructions());
+    println!("processor   {} threads; {}", cores(), instructions());
     println!("memory      {}", memory());
     let mut devices = vec![("CPU (burn-flex)".to_owned(), Device::flex())];
     match quietly(|| Device::enumerate(DeviceType::Wgpu).into_vec()) {

@@ -26,7 +26,6 @@ mod text;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
@@ -35,6 +34,7 @@ use dalnet_assets::files::write_atomically;
 use dalnet_assets::{Checkpoint, Checkpoints, ModelSpec, tensors_of};
 use dalnet_data::{BatchSource, Loader};
 
+use crate::device::cores;
 use crate::evaluate;
 use crate::files::write_json;
 use best::Best;
@@ -97,8 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     ));
     let protocol = trainer.recipe().validation();
     let mut best = start.best;
-    let workers = thread::available_parallelism().map_or(2, |cores| usize::from(cores).clamp(2, WORKERS));
-    let mut loader = Loader::start(source, start.iteration as u64, workers)?;
+    let mut loader = Loader::start(source, start.iteration as u64, cores().clamp(2, WORKERS))?;
     for iteration in start.iteration..options.iterations {
         let batch = loader.next_batch()?;
         let done = iteration + 1;

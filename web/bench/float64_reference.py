@@ -10,7 +10,7 @@ from shipped_model import ShippedModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "reference"))
 from alignment import cosines, unit_texts  # noqa: E402
-from cam import classify  # noqa: E402
+from cam import classify, normalised  # noqa: E402
 from head import head  # noqa: E402
 from vit import Shape, double, forward  # noqa: E402
 
@@ -45,9 +45,7 @@ def reference(model: ShippedModel, image: torch.Tensor) -> dict[str, torch.Tenso
     def cam(tokens, classifier):
         maps = tokens.transpose(1, 2).unflatten(2, grid)
         maps = full_size(F.conv2d(maps, weights[f"{classifier}.linear.weight"][:, :, None, None]))
-        largest = F.relu(torch.stack([maps[0], maps[1].flip(-1)]).amax(dim=0))
-        lowest, highest = (bound(largest.flatten(1), dim=1)[:, None, None] for bound in (torch.amin, torch.amax))
-        return ((largest - lowest) / (highest - lowest + 1e-5))[None]
+        return normalised(F.relu(torch.stack([maps[0], maps[1].flip(-1)]).amax(dim=0, keepdim=True)))
 
     labels = full_size(mean(head(tokens, part("head."), grid, architecture["head"]["dilation"])))
     auxiliary_cam = cam(outputs["block_tokens"], "auxiliary_classifier")

@@ -1,7 +1,6 @@
 //! The options of a training run: every setting with a value.
 
 use std::path::PathBuf;
-use std::thread;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
@@ -17,7 +16,7 @@ use super::progress::LogForm;
 use super::recipe::{AlignmentForm, Change, Recipe};
 use super::scale_range::ScaleRange;
 use super::schedule::{Polynomial, Rates};
-use crate::device::DeviceChoice;
+use crate::device::{DeviceChoice, cores};
 use crate::source::{Data, Source};
 
 /// The options of a training run, described at [`Settings`](super::settings::Settings); they are saved with every
@@ -166,7 +165,6 @@ impl Options {
         if let [device] = &devices[..]
             && names.starts_with("CPU")
         {
-            let cores = || thread::available_parallelism().map_or(1, usize::from);
             let count = self.threads.unwrap_or_else(cores).clamp(1, self.batch);
             devices = vec![device.clone(); count];
         }

@@ -128,18 +128,16 @@ impl Trainer {
                 .map(|range| self.part(step, batch, range, &self.replicas[index], measure && index == 0));
             parts.reduce(|sum, part| Ok(sum?.with(part?, &self.model))).transpose()
         };
-        let parts = self.parts(batch.ids.len());
-        let results = match <[_; 1]>::try_from(parts) {
-            // On this thread: a GPU has a queue and memory of its own for every thread.
-            Ok([ranges]) => vec![catch_unwind(AssertUnwindSafe(|| of_replica(0, ranges)))],
-            Err(parts) => thread::scope(|scope| {
-                let running =
-                    parts.into_iter().enumerate().map(|(index, ranges)| scope.spawn(move || of_replica(index, ranges)));
-                // Collected first: a lazy iterator would run one part after another.
-                let running = running.collect::<Vec<_>>();
-                running.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
-            }),
-        };
+        let results = thread::scope(|scope| {
+            let mut parts = self.parts(batch.ids.len()).into_iter().enumerate();
+            let first = parts.next();
+            // Collected first: a lazy iterator would run one part after another.
+            let others =
+                parts.map(|(index, ranges)| scope.spawn(move || of_replica(index, ranges))).collect::<Vec<_>>();
+            // On this thread, which is the same at every step: a GPU has a queue and memory of its own for every thread.
+            let first = first.map(|(index, ranges)| catch_unwind(AssertUnwindSafe(|| of_replica(index, ranges))));
+            first.into_iter().chain(others.into_iter().map(|thread| thread.join())).collect::<Vec<_>>()
+        });
         let first = self.replicas[0].clone().without_autodiff();
         let mut whole = Part::default();
         for result in results {
@@ -192,18 +190,14 @@ impl Trainer {
         let separation = measure.then(|| pass.separation()).flatten();
         let (terms, values): (Vec<_>, Vec<_>) = losses.iter().map(|(term, loss)| (*term, loss.clone().inner())).unzip();
         let weighted = losses.into_iter().map(|(term, loss)| loss * (share * objective.weight(term, step)));
-        let gradients = match weighted.reduce(|sum, loss| sum + loss) {
-            Some(total) => GradientsParams::from_grads(total.backward(), &model),
-            None => GradientsParams::new(),
+        let Some(total) = weighted.reduce(|sum, loss| sum + loss) else {
+            return Ok(Part { separation, ..Part::default() });
         };
+        let gradients = GradientsParams::from_grads(total.backward(), &model);
         // Read together, and last: until then a GPU computes without anyone who waits for it.
-        let values = if values.is_empty() {
-            Vec::new()
-        } else {
-            Tensor::cat(values, 0).into_data().iter::<f64>().map(|value| share * value).collect()
-        };
-        let values = terms.into_iter().zip(values).collect();
-        Ok(Part { gradients, losses: values, separation })
+        let values = Tensor::cat(values, 0).into_data();
+        let losses = terms.into_iter().zip(values.iter::<f64>().map(|value| share * value)).collect();
+        Ok(Part { gradients, losses, separation })
     }
 
     /// A part of a batch on the device, with the maps for its labels where they come from a teacher, or by the recipe from

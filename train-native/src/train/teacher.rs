@@ -24,26 +24,23 @@ impl Teacher {
     /// # Errors
     /// A model that cannot be opened, knows other classes, or wants its pictures normalised in another way.
     pub(super) fn open(path: &Path, spec: &ModelSpec, device: &Device) -> Result<Self> {
-        let model = open_model(path).with_context(|| format!("--teacher {}", path.display()))?;
-        let ModelSpec { classes, normalisation, mut input, .. } = model.spec.clone();
+        Self::fitting(path, spec, device).with_context(|| format!("--teacher {}", path.display()))
+    }
+
+    fn fitting(path: &Path, spec: &ModelSpec, device: &Device) -> Result<Self> {
+        let model = open_model(path)?;
+        let ModelSpec { classes, normalisation, input, .. } = model.spec.clone();
         if classes != spec.classes {
             bail!(
-                "--teacher {}: it knows the classes {}, the data set has {}; train on the data set it was made for",
-                path.display(),
+                "it knows the classes {}, the data set has {}; train on the data set it was made for",
                 classes.join(", "),
                 spec.classes.join(", ")
             );
         }
         if normalisation != spec.normalisation {
-            bail!(
-                "--teacher {}: it normalises pictures in another way than --encoder does; choose one that fits it",
-                path.display()
-            );
+            bail!("it normalises pictures in another way than --encoder does; choose one that fits it");
         }
-        // Pseudo labels are refined anyway.
-        input.refinement = None;
-        let network = model.build(device).with_context(|| format!("--teacher {}", path.display()))?;
-        Ok(Self { network, input })
+        Ok(Self { network: model.build(device)?, input })
     }
 
     /// Maps `[B, C, H, W]`, 0..1, of normalised `images` `[B, 3, H, W]`, on their device (both without autodiff).
