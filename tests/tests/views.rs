@@ -12,7 +12,7 @@ use burn::tensor::{Device, TensorData};
 use dalnet::alignment::{AlignmentConfig, TextSide};
 use dalnet::head::HeadConfig;
 use dalnet::{DalNetConfig, EncoderConfig};
-use dalnet_assets::{Manifest, Precision, tensors_of, write_model};
+use dalnet_assets::{Input, Manifest, Precision, tensors_of, write_model};
 use dalnet_engine::{Encoding, Map, Model, Options, Picture, Segmenter};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
@@ -34,10 +34,19 @@ fn random_model() -> Result<(String, Vec<u8>), Box<dyn Error>> {
         .with_head(Some(HeadConfig::new().with_hidden(16).with_dilation(2)))
         .with_alignment(Some(AlignmentConfig::new(TEXT_DIM).with_text_side(TextSide::Centred)));
     manifest.spec.classes.truncate(3);
-    (manifest.spec.input.long_side, manifest.spec.input.scales) = (LONG_SIDE, vec![1.0, 0.5]);
+    manifest.spec.input = Input {
+        long_side: LONG_SIDE,
+        scales: vec![1.0, 0.5],
+        affinity: None,
+        map: Map::AuxiliaryCam,
+        refinement: None,
+    };
+    (manifest.spec.background_threshold, manifest.spec.class_threshold) = (0.55, 0.45);
     manifest.provenance = "random numbers".to_owned();
     manifest.licences.clear();
-    let mut tensors = tensors_of(&manifest.spec.architecture.init(&Device::flex()));
+    let device = Device::flex();
+    device.seed(11);
+    let mut tensors = tensors_of(&manifest.spec.architecture.init(&device));
     // Weights of the usual size say little about a photo: the last layer of a trained head is clearer, and texts differ.
     for (name, data) in &mut tensors {
         if name.starts_with("head.") || name == "alignment.text" {

@@ -58,7 +58,7 @@ def reference(model: ShippedModel, image: torch.Tensor) -> dict[str, torch.Tenso
         "cam": cam(tokens, "classifier"),
         "auxiliary_cam": auxiliary_cam,
         "segmentation": segmentation,
-        "fused": torch.stack([segmentation, auxiliary_cam]).mean(dim=0),
+        "fused": torch.lerp(segmentation, auxiliary_cam, 0.7),
         "similarity": mean(similarity.transpose(1, 2).unflatten(2, grid)),
         "logits": classify(tokens, grid, weights["classifier.linear.weight"]).mean(dim=0, keepdim=True),
     }

@@ -96,7 +96,7 @@ class Network(torch.nn.Module):
             cam(final, "classifier"),
             auxiliary_cam,
             segmentation,
-            (segmentation + auxiliary_cam) * 0.5,
+            segmentation * 0.3 + auxiliary_cam * 0.7,
             mean_of_halves(on_grid(self.similarity(final))),
             logits.mean(dim=0, keepdim=True),
         )

@@ -101,7 +101,7 @@ pub enum Map {
     /// From the segmentation head: the sigmoid of a class's logit minus the background's, which is above 0.5 where the
     /// head prefers the class to the background.
     Segmentation,
-    /// The mean of [`Self::AuxiliaryCam`] and [`Self::Segmentation`], which err in different places.
+    /// 0.7 of [`Self::AuxiliaryCam`] and 0.3 of [`Self::Segmentation`], which err in different places.
     Fused,
 }
 
