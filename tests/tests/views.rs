@@ -88,7 +88,7 @@ fn views(encoding: &Encoding) -> Result<Vec<Stored>, Box<dyn Error>> {
     let unrefined = &views.last().ok_or("there are maps")?.3;
     assert!(answer.labels != *unrefined, "refinement changes something");
     views.push(("refined".to_owned(), Dtype::U8, vec![answer.height, answer.width], answer.labels));
-    let heat = encoding.heat(1, None)?;
+    let heat = encoding.heat(1, None, None)?;
     views.push(("heat".to_owned(), Dtype::U8, vec![heat.height, heat.width], heat.values));
     let similarity = encoding.similarity().ok_or("the model has an alignment")?;
     let bytes = similarity.values.iter().flat_map(|value| value.to_le_bytes()).collect();

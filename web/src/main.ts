@@ -7,7 +7,6 @@ import { DeviceControl } from './device-control.ts';
 import { Divider } from './divider.ts';
 import { element } from './dom.ts';
 import { seconds, wordsFor } from './duration.ts';
-import { EdgeControl } from './edge-control.ts';
 import { Filmstrip } from './filmstrip.ts';
 import { type Incoming, takePhotos } from './intake.ts';
 import { Legend } from './legend.ts';
@@ -20,6 +19,7 @@ import { Session } from './session.ts';
 import { Stage, summarise } from './stage.ts';
 import { Status } from './status.ts';
 import { ViewControls } from './view-controls.ts';
+import { WishControls } from './wish-controls.ts';
 import './style/base.css';
 import './style/layout.css';
 import './style/stage.css';
@@ -34,9 +34,10 @@ const view = new ViewControls(applyView);
 const stage = new Stage(view.view);
 const session = new Session(preference(), new URL('model/manifest.json', document.baseURI).href, {
   phase(phase) {
-    edges.set(session.refines);
     speak();
-    if (phase.kind === 'ready') void keepPage();
+    if (phase.kind !== 'ready') return;
+    wishControls.enable(session.maps, session.wished);
+    void keepPage();
   },
   device(device, label, note) {
     deviceControl.set(device);
@@ -94,7 +95,7 @@ const savePanel = new SavePanel({
   problem: tell,
 });
 
-const edges = new EdgeControl((refine) => session.wish({ refine }));
+const wishControls = new WishControls((changed) => session.wish(changed));
 const deviceControl = new DeviceControl((device) => {
   notice = '';
   session.compute(device);

@@ -1,10 +1,20 @@
-import type { ClassResult, DecodedPicture, Device, Question, Result, Segmentation } from '../package/src/index.ts';
+import type {
+  ClassResult,
+  DecodedPicture,
+  Device,
+  MapName,
+  Question,
+  Result,
+  Segmentation,
+} from '../package/src/index.ts';
 
 /** How far a photo has come. */
 export type PhotoState = 'waiting' | 'running' | 'done' | 'failed';
 
 /** How the page wants photos answered, whichever is shown. */
 export interface Wish {
+  /** The map that labels the pixels; `null` as the model has it. */
+  readonly map: MapName | null;
   /** Whether regions follow the picture's edges; `null` as the model has it. */
   readonly refine: boolean | null;
   /** Whether each class of the legend comes with its map. */
@@ -84,15 +94,21 @@ export function answered(photo: Photo, answer: Result): void {
 }
 
 /** Whether the photo's answer is what is wished for; a photo without an answer is not asked about again. */
-export function fulfils({ state, answer, rows }: Photo, { refine, heats }: Wish): boolean {
+export function fulfils({ state, answer, rows }: Photo, { map, refine, heats }: Wish): boolean {
   if (state !== 'done' || !answer) return true;
+  if (map !== null && map !== answer.map) return false;
   if (refine !== null && refine !== answer.refined) return false;
   return !heats || rows.every((label) => answer.heats.has(label));
 }
 
 /** The question about the photo that fulfils a wish. */
-export function question({ chosen, rows }: Photo, { refine, heats }: Wish): Question {
-  return { ...(chosen && { classes: chosen }), ...(refine !== null && { refine }), heats: heats ? rows : [] };
+export function question({ chosen, rows }: Photo, { map, refine, heats }: Wish): Question {
+  return {
+    ...(chosen && { classes: chosen }),
+    ...(map !== null && { map }),
+    ...(refine !== null && { refine }),
+    heats: heats ? rows : [],
+  };
 }
 
 /** The labels that are switched on. */

@@ -2,6 +2,7 @@ import {
   type DecodedPicture,
   type Device,
   type DevicePreference,
+  type MapName,
   type Progress,
   type Result,
   Segmenter,
@@ -21,6 +22,8 @@ export class Session {
   readonly queue = new Queue();
   /** Names of the model's classes; the first has label 1. Empty until the engine is ready. */
   classes: readonly string[] = [];
+  /** The maps of the model that can label the pixels. Empty until the engine is ready. */
+  maps: readonly MapName[] = [];
   /** Where the engine computes, as a part of a sentence. */
   device = '';
   readonly #manifestUrl: string;
@@ -31,7 +34,7 @@ export class Session {
   #running: Photo | null = null;
   #phase: Phase = { kind: 'starting' };
   #live: Live | null = null;
-  #wish: Wish = { refine: null, heats: false };
+  #wish: Wish = { map: null, refine: null, heats: false };
 
   constructor(preference: DevicePreference, manifestUrl: string, listener: SessionListener) {
     this.#preference = preference;
@@ -44,9 +47,9 @@ export class Session {
     return this.#phase;
   }
 
-  /** Whether regions follow the picture's edges; `null` until the model is known. */
-  get refines(): boolean | null {
-    return this.#wish.refine;
+  /** How photos are answered; where nothing else is wished for, as the model has it once that is known. */
+  get wished(): Wish {
+    return this.#wish;
   }
 
   /** What is on the stage: the photo of the queue, or the camera's frame. */
@@ -187,7 +190,12 @@ export class Session {
         break;
       case 'ready':
         this.classes = segmenter.classes;
-        this.#wish = { ...this.#wish, refine: this.#wish.refine ?? segmenter.refines };
+        this.maps = segmenter.maps;
+        this.#wish = {
+          ...this.#wish,
+          map: this.#wish.map ?? segmenter.map,
+          refine: this.#wish.refine ?? segmenter.refines,
+        };
         this.#enter({ kind: 'ready' });
         break;
       case 'fallback':

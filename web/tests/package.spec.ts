@@ -19,6 +19,8 @@ const FILES = [
 ] as const;
 /** Labels of two classes. */
 const [CAT, DOG] = [8, 12];
+/** The map that the shipped model labels pixels by. */
+const OWN_MAP = JSON.parse(readFileSync(join(WEB, 'public/model/manifest.json'), 'utf8')).input.map;
 
 let folder: string;
 let host: Awaited<ReturnType<typeof serve>>;
@@ -96,9 +98,11 @@ test('a segmenter says how far it is, and answers what is asked', async ({ page 
       ]);
       const strict = await segmenter.segment(photo, { backgroundThreshold: 0.9 });
       const cam = await segmenter.segment(photo, { map: 'cam', heats: [cat] });
+      const rough = await segmenter.segment(photo, { map: 'cam', refine: false, heats: [cat] });
       // The head's maps are never 0: any class can be had, whatever the photo shows.
       const dogs = await segmenter.segment(photo, { classes: [dog], map: 'segmentation', backgroundThreshold: 0 });
       const again = [await segmenter.segment(pixels), await segmenter.segment(pixels), await segmenter.segment(bitmap)];
+      const heats = [cam, rough].map((each) => String(each.heats.get(cat)?.values));
       const covered = ({ labels }: typeof own) => labels.filter((label) => label > 0).length;
       const differ = (one: typeof own, other: typeof own) =>
         one.labels.filter((label, at) => label !== other.labels[at]).length / one.labels.length;
@@ -106,18 +110,20 @@ test('a segmenter says how far it is, and answers what is asked', async ({ page 
         types: [...types],
         missing: last.total - last.loaded,
         model: [segmenter.classes[cat - 1], segmenter.classes.length, segmenter.refines, segmenter.device],
-        maps: segmenter.maps.includes('cam'),
+        maps: [segmenter.maps, segmenter.map],
         size: [own.width, own.height, own.labels.length, own.confidence.length],
         expected: [width, height, width * height, width * height],
         sizes,
-        encoded: [plain, own, strict, cam, dogs, ...again].map(({ encoded }) => encoded),
+        encoded: [plain, own, strict, cam, rough, dogs, ...again].map(({ encoded }) => encoded),
         refined: [plain.refined, own.refined],
+        mapped: [own.map, cam.map],
         found: own.classes.map(({ index, name }) => [index, name]),
         share: own.classes[0]?.share,
         covered: covered(own) / own.labels.length,
         stricter: covered(strict) / covered(own),
         differ: { plain: differ(own, plain), cam: differ(own, cam), pixels: again.map((each) => differ(own, each)) },
         heat: [cam.heats.get(cat)?.values.length, own.heats.size],
+        heatFollowsEdges: heats[0] !== heats[1],
         dogs: [...new Set(dogs.labels)],
         texts: own.similarity?.names.length,
       };
@@ -129,11 +135,12 @@ test('a segmenter says how far it is, and answers what is asked', async ({ page 
   expect(seen.types).toEqual(['device', 'download', 'loading', 'ready']);
   expect(seen.missing).toBe(0);
   expect(seen.model).toEqual(['cat', 20, true, 'cpu']);
-  expect(seen.maps).toBe(true);
+  expect(seen.maps).toEqual([['cam', 'auxiliary_cam', 'segmentation', 'fused'], OWN_MAP]);
+  expect(seen.mapped).toEqual([OWN_MAP, 'cam']);
   expect(seen.size).toEqual(seen.expected);
   const [width, height] = seen.expected;
   expect(seen.sizes, 'decoded once').toEqual([[width, height, width, height]]);
-  expect(seen.encoded).toEqual([true, false, false, false, false, true, true, true]);
+  expect(seen.encoded).toEqual([true, false, false, false, false, false, true, true, true]);
   expect(seen.refined).toEqual([false, true]);
   expect(seen.found).toEqual([[CAT, 'cat']]);
   expect(seen.share).toBeCloseTo(seen.covered, 4);
@@ -142,6 +149,7 @@ test('a segmenter says how far it is, and answers what is asked', async ({ page 
   expect(seen.differ.cam).toBeGreaterThan(0);
   expect(Math.max(...seen.differ.pixels), 'file, pixels and bitmap are one picture').toBeLessThan(0.001);
   expect(seen.heat).toEqual([seen.expected[2], 0]);
+  expect(seen.heatFollowsEdges).toBe(true);
   expect(seen.dogs).toContain(DOG);
   expect(seen.dogs).not.toContain(CAT);
   expect(seen.texts).toBe(21);
@@ -186,6 +194,37 @@ test('what cannot be segmented or loaded is an error of its kind, and the next p
   expect(seen.ended).toEqual(['AbortError', 'AbortError']);
   expect(seen.loads[0]).toMatch(/^model: The model’s manifest is missing: the host answered 404/);
   expect(seen.loads.slice(1)).toEqual(['AbortError', 'AbortError']);
+});
+
+test('a picture is taken back while it is worked on or waits, and those beside it are answered', async ({ page }) => {
+  const address = await blank(page);
+  const seen = await page.evaluate(async (address) => {
+    const { Segmenter } = (await import(address)) as Package;
+    const outcome = (promise: Promise<unknown>) =>
+      promise.then(
+        () => 'answered',
+        (error) => String(error),
+      );
+    const segmenter = await Segmenter.load('model/manifest.json', { device: 'cpu' });
+    const bytes = await (await fetch('cat.jpg')).blob();
+    const photo = () => new Blob([bytes]);
+    const [first, second] = [new AbortController(), new AbortController()];
+    let pictures = 0;
+    const onPicture = ({ bitmap }: { readonly bitmap: ImageBitmap }) => {
+      pictures++;
+      bitmap.close();
+    };
+    const all = Promise.all([
+      outcome(segmenter.segment(photo(), { signal: first.signal, onPicture })),
+      outcome(segmenter.segment(photo(), { signal: second.signal, onPicture })),
+      outcome(segmenter.segment(photo(), { signal: AbortSignal.abort('before'), onPicture })),
+      outcome(segmenter.segment(photo(), { signal: new AbortController().signal, onPicture })),
+    ]);
+    first.abort('at work');
+    second.abort('waiting');
+    return { all: await all, pictures };
+  }, address);
+  expect(seen).toEqual({ all: ['at work', 'waiting', 'before', 'answered'], pictures: 1 });
 });
 
 test('the types hold for bundlers and for Node, without the library’s own settings', () => {

@@ -126,6 +126,36 @@ test('regions follow edges when asked to, without another pass of the encoder', 
   expect(await encoded()).toEqual([true, false, false, false]);
 });
 
+test('another map labels the pixels and shows its classes, without another pass of the encoder', async ({ page }) => {
+  const encoded = await watchAnswers(page);
+  await openReady(page, './?device=cpu');
+  const map = page.getByRole('combobox', { name: 'Map' });
+  await expect(map.locator('option')).toHaveText(['CAM', 'Auxiliary CAM', 'Segmentation head', 'CAM and head']);
+  const own = await map.inputValue();
+  await segment(page, file('cat.jpg', sample('cat.jpg')));
+  const seen = new Map([[own, await overlay(page)]]);
+  for (const name of ['cam', 'auxiliary_cam', 'segmentation', 'fused'].filter((name) => name !== own)) {
+    await map.selectOption(name);
+    await expect.poll(async () => [...seen.values()].includes(await overlay(page)), name).toBe(false);
+    seen.set(name, await overlay(page));
+  }
+  await map.selectOption(own);
+  await expect.poll(() => overlay(page), 'as before').toBe(seen.get(own));
+  expect(await encoded()).toEqual([true, false, false, false, false]);
+
+  // The class map is the chosen map's, and follows the picture's edges when regions do.
+  await choose(page, 'Class map');
+  await expect.poll(() => brightness(page)).toBeGreaterThan(0);
+  const heats = [await overlay(page)];
+  const changes = async (act: () => Promise<unknown>) => {
+    await act();
+    await expect.poll(async () => heats.includes(await overlay(page))).toBe(false);
+    heats.push(await overlay(page));
+  };
+  await changes(() => page.getByRole('checkbox', { name: 'Follow edges' }).uncheck());
+  await changes(() => map.selectOption('segmentation'));
+});
+
 test('a model whose manifest does not refine starts with plain regions', async ({ page }) => {
   await page.route('**/model/manifest.json', async (route) => {
     const response = await route.fetch();

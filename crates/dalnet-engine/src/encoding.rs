@@ -115,15 +115,15 @@ impl Encoding {
         Ok(Segmentation { width, height, labels, confidence, classes, timings })
     }
 
-    /// One class's map at the picture's size, not refined; `label` from 1, `map` the model's own if `None`.
+    /// One class's map at the picture's size; `label` from 1, `map` and `refine` as the model has them if `None`.
     ///
     /// # Errors
     /// A class or a map that the model does not have.
-    pub fn heat(&self, label: usize, map: Option<Map>) -> Result<Heat, EngineError> {
+    pub fn heat(&self, label: usize, map: Option<Map>, refine: Option<bool>) -> Result<Heat, EngineError> {
         let class = self.class(label)?;
         let [height, width] = self.size;
         let mut values = Vec::with_capacity(height * width);
-        for map in self.maps.of(map.unwrap_or(self.map), &[class], false)? {
+        for map in self.maps.of(map.unwrap_or(self.map), &[class], refine.unwrap_or(self.refine))? {
             self.each_row(map, |_, row| values.extend(row.iter().map(|value| byte(*value))));
         }
         Ok(Heat { width, height, values })

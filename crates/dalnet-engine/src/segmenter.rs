@@ -44,6 +44,16 @@ impl Segmenter {
         Map::ALL.into_iter().filter(|map| head || !map.of_head()).collect()
     }
 
+    /// The map that labels pixels unless [`Options::map`] names another one.
+    pub fn map(&self) -> Map {
+        self.spec.input.map
+    }
+
+    /// Whether maps follow the picture's edges unless [`Options::refine`] says otherwise.
+    pub fn refines(&self) -> bool {
+        self.spec.input.refinement.is_some()
+    }
+
     /// Runs the network on a picture, once for all that may be asked: the slow half of [`Self::segment`].
     ///
     /// # Errors

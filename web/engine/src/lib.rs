@@ -65,9 +65,10 @@ impl Engine {
     }
 
     /// `{ width, height, values }` with a byte for each pixel of the last picture: how strongly the class `label` (1..)
-    /// is seen there, by the model's own map or by `map` (one of [`Self::maps`]).
-    pub fn heat(&self, label: usize, map: JsValue) -> Result<JsValue, JsError> {
-        let heat = self.encoding()?.heat(label, read(map)?)?;
+    /// is seen there, by the model's own map or by `map` (one of [`Self::maps`]), which follows the picture's edges if
+    /// `refine`, or as the model has it.
+    pub fn heat(&self, label: usize, map: JsValue, refine: Option<bool>) -> Result<JsValue, JsError> {
+        let heat = self.encoding()?.heat(label, read(map)?, refine)?;
         let result = Object::new();
         set_size(&result, heat.width, heat.height);
         set(&result, "values", &Uint8Array::from(heat.values.as_slice()));
@@ -90,6 +91,18 @@ impl Engine {
     #[wasm_bindgen(getter)]
     pub fn maps(&self) -> Vec<String> {
         self.segmenter.maps().into_iter().map(|map| map.name().to_owned()).collect()
+    }
+
+    /// The one of [`Self::maps`] that labels pixels unless another one is asked for.
+    #[wasm_bindgen(getter)]
+    pub fn map(&self) -> String {
+        self.segmenter.map().name().to_owned()
+    }
+
+    /// Whether maps follow the picture's edges unless something else is asked for.
+    #[wasm_bindgen(getter)]
+    pub fn refines(&self) -> bool {
+        self.segmenter.refines()
     }
 
     /// "webgpu" or "cpu".

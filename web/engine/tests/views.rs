@@ -22,7 +22,8 @@ const PARITY: &[u8] = include_bytes!("../../../tests/fixtures/parity.safetensors
 async fn every_view_as_native() {
     let mut engine = engine().await;
     assert_eq!(engine.maps(), ["cam", "auxiliary_cam", "segmentation", "fused"]);
-    assert!(engine.similarity().is_err() && engine.heat(1, JsValue::UNDEFINED).is_err(), "no picture yet");
+    assert_eq!((engine.map().as_str(), engine.refines()), ("auxiliary_cam", false));
+    assert!(engine.similarity().is_err() && engine.heat(1, JsValue::UNDEFINED, None).is_err(), "no picture yet");
     let parity = SafeTensors::deserialize(PARITY).unwrap();
     let photo = parity.tensor("rgba").unwrap();
     let (height, width) = (photo.shape()[0], photo.shape()[1]);
@@ -35,12 +36,14 @@ async fn every_view_as_native() {
     }
     let answer = engine.ask(refined(Map::Fused)).ok().expect("an answer");
     assert_labels("refined", &bytes(&answer, "labels"));
-    let heat = engine.heat(1, JsValue::UNDEFINED).ok().expect("the model's own map");
+    let heat = engine.heat(1, JsValue::UNDEFINED, None).ok().expect("the model's own map");
     assert_labels("heat", &bytes(&heat, "values"));
     assert_eq!((number(&heat, "width"), number(&heat, "height")), (width, height));
-    let by_name = engine.heat(1, JsValue::from_str("auxiliary_cam")).ok().expect("a map by its name");
+    let by_name = engine.heat(1, JsValue::from_str("auxiliary_cam"), Some(false)).ok().expect("a map by its name");
     assert_eq!(bytes(&by_name, "values"), bytes(&heat, "values"), "the model's own map is the auxiliary CAM");
-    assert!(engine.heat(1, JsValue::from_str("depth")).is_err() && engine.heat(4, JsValue::UNDEFINED).is_err());
+    assert!(
+        engine.heat(1, JsValue::from_str("depth"), None).is_err() && engine.heat(4, JsValue::UNDEFINED, None).is_err()
+    );
     assert_similarity(&engine.similarity().ok().expect("the picture was segmented"));
 }
 
@@ -60,7 +63,7 @@ async fn memory_stays_flat() {
         engine.segment(&rgba, width as u32, height as u32, options(Map::Cam)).await.ok().expect("a segmentation");
         engine.ask(options(Map::Segmentation)).ok().expect("an answer");
         engine.ask(refined(Map::Fused)).ok().expect("a refined answer");
-        engine.heat(1, JsValue::UNDEFINED).ok().expect("a heat map");
+        engine.heat(1, JsValue::UNDEFINED, None).ok().expect("a heat map");
         engine.similarity().ok().expect("a similarity");
         if index + 1 == WARM_UP {
             after_warm_up = memory();

@@ -14,13 +14,6 @@ export interface Manifest {
   /** Names of the classes; the first has label 1. */
   readonly classes: readonly string[];
   readonly files: readonly ModelFile[];
-  /** How a picture comes in: where `refinement` is given, regions follow the picture's edges. */
-  readonly input?: { readonly refinement?: unknown };
-}
-
-/** Whether a model's regions follow the picture's edges unless something else is asked for. */
-export function refines({ input }: Manifest): boolean {
-  return Boolean(input?.refinement);
 }
 
 /**

@@ -22,6 +22,8 @@ export interface ModelFacts {
   readonly classes: readonly string[];
   /** The maps that can label the pixels. */
   readonly maps: readonly MapName[];
+  /** The one of them that does unless another one is asked for. */
+  readonly map: MapName;
   /** Whether regions follow the picture's edges unless something else is asked for. */
   readonly refines: boolean;
 }

@@ -2,12 +2,13 @@
 import { EngineClient } from './client.ts';
 import { SegmenterError } from './error.ts';
 import type { Failure, FromClient, Job, ModelFacts } from './messages.ts';
-import type { Device, LoadOptions, MapName, PictureSource, Result, SegmentOptions } from './types.ts';
+import type { DecodedPicture, Device, LoadOptions, MapName, PictureSource, Result, SegmentOptions } from './types.ts';
 
 /** A picture that was handed over and not answered yet. */
 interface Pending {
   readonly job: Job;
   readonly onPicture: SegmentOptions['onPicture'];
+  readonly signal: SegmentOptions['signal'];
   readonly answer: PromiseWithResolvers<Result>;
 }
 
@@ -29,7 +30,7 @@ export class Segmenter {
   readonly #onProgress: LoadOptions['onProgress'];
   readonly #numbers = new WeakMap<PictureSource, number>();
   #lastNumber = 0;
-  #model: ModelFacts = { classes: [], maps: [], refines: false };
+  #model: ModelFacts | null = null;
   #device: Device | null = null;
   #pending: Pending[] = [];
   /** Why nothing is segmented any more. */
@@ -66,17 +67,22 @@ export class Segmenter {
 
   /** Names of the model's classes; the first has label 1. Empty until the model is there. */
   get classes(): readonly string[] {
-    return this.#model.classes;
+    return this.#model?.classes ?? [];
   }
 
   /** The maps that can label the pixels. Empty until the model is there. */
   get maps(): readonly MapName[] {
-    return this.#model.maps;
+    return this.#model?.maps ?? [];
   }
 
-  /** Whether regions follow the picture's edges unless something else is asked for. */
+  /** The one of `maps` that labels the pixels unless another one is asked for; `null` until the model is there. */
+  get map(): MapName | null {
+    return this.#model?.map ?? null;
+  }
+
+  /** Whether that map follows the picture's edges unless something else is asked for. */
   get refines(): boolean {
-    return this.#model.refines;
+    return this.#model?.refines ?? false;
   }
 
   /** Where the engine computes; `null` until that is chosen. */
@@ -88,11 +94,12 @@ export class Segmenter {
    * Segments a picture, after those that were handed over before. The caller keeps `source`; a bitmap must not be
    * closed before the answer is there.
    * @throws SegmenterError when the picture cannot be read, or the engine failed on it or before it.
-   * @throws DOMException when the segmenter was closed.
+   * @throws DOMException when the segmenter was closed, or `signal` was aborted.
    */
   segment(source: PictureSource, options: SegmentOptions = {}): Promise<Result> {
-    const { name, onPicture, ...question } = options;
+    const { name, onPicture, signal, ...question } = options;
     if (this.#end) return Promise.reject(this.#end.reason);
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const answer = Promise.withResolvers<Result>();
     const job: Job = {
       type: 'segment',
@@ -102,7 +109,14 @@ export class Segmenter {
       question,
       wantsPicture: onPicture !== undefined,
     };
-    this.#pending.push({ job, onPicture, answer });
+    const pending: Pending = { job, onPicture, signal, answer };
+    this.#pending.push(pending);
+    if (signal) {
+      const abandon = () => this.#abandon(pending, signal.reason);
+      const forget = () => signal.removeEventListener('abort', abandon);
+      signal.addEventListener('abort', abandon);
+      answer.promise.then(forget, forget);
+    }
     if (this.#pending.length === 1) this.#client.run(job);
     return answer.promise;
   }
@@ -126,10 +140,16 @@ export class Segmenter {
     return this.#lastNumber;
   }
 
+  /** Takes a picture back; one that the engine is at keeps its place until it is done. */
+  #abandon(pending: Pending, reason: unknown): void {
+    pending.answer.reject(reason);
+    this.#pending = this.#pending.filter((other, index) => index === 0 || other !== pending);
+  }
+
   #hear(message: FromClient): void {
     switch (message.type) {
       case 'picture':
-        if (message.picture) this.#pending[0]?.onPicture?.(message.picture);
+        if (message.picture) this.#give(message.picture);
         return;
       case 'running':
         return;
@@ -149,6 +169,12 @@ export class Segmenter {
         return;
     }
     this.#onProgress?.(message);
+  }
+
+  #give(picture: DecodedPicture): void {
+    const { onPicture, signal } = this.#pending[0] ?? {};
+    if (onPicture && !signal?.aborted) onPicture(picture);
+    else picture.bitmap.close();
   }
 
   #fail({ stage, message }: Failure): void {

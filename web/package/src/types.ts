@@ -46,7 +46,7 @@ export interface Question {
   readonly backgroundThreshold?: number;
   /** The map that labels the pixels, and of which `heats` are. */
   readonly map?: MapName;
-  /** Whether the map follows the picture's edges. */
+  /** Whether that map follows the picture's edges. */
   readonly refine?: boolean;
   /** Labels (1..) whose maps are wanted as well; none without it. */
   readonly heats?: readonly number[];
@@ -56,6 +56,8 @@ export interface Question {
 export interface SegmentOptions extends Question {
   /** What errors call the picture; without it, the name of its file. */
   readonly name?: string;
+  /** Rejects the picture when it is aborted. The engine ends a picture that it is at, but nobody gets the answer. */
+  readonly signal?: AbortSignal;
   /**
    * Takes the decoded picture, which is there long before the result. It comes once for each time the picture is
    * decoded: not when the engine remembers it, and again when WebGPU failed on it.
@@ -122,7 +124,9 @@ export interface Similarity {
 
 /** What the engine found out about one picture. */
 export interface Result extends Segmentation {
-  /** Whether the regions follow the picture's edges. */
+  /** The map that labelled the pixels. */
+  readonly map: MapName;
+  /** Whether it follows the picture's edges. */
   readonly refined: boolean;
   /** The maps that were wanted, by label. */
   readonly heats: ReadonlyMap<number, Heat>;

@@ -6,18 +6,16 @@ import { ByteCount, chunks, request } from './bytes.ts';
 import { chooseDevice } from './device.ts';
 import init, { Engine } from './engine/dalnet_web.js';
 import type { Stage } from './error.ts';
-import { refines } from './manifest.ts';
 import type { FromWorker, Job, ToWorker } from './messages.ts';
 import { fetchModel } from './model.ts';
 import { openPicture, type Picture } from './picture.ts';
 import { Sentence, textOf } from './sentence.ts';
 import type { Device, Heat, MapName, Question, Result, Segmentation, Similarity } from './types.ts';
 
-/** The engine, and how its model answers unless something else is asked for. */
+/** The engine with its model, and where it computes. */
 interface Ready {
   readonly engine: Engine;
   readonly device: Device;
-  readonly refines: boolean;
 }
 
 let engine: Promise<Ready | null> = Promise.resolve(null);
@@ -69,10 +67,9 @@ async function start({ preference, manifestUrl }: Extract<ToWorker, { type: 'sta
     stage = 'engine';
     post({ type: 'loading' });
     const loaded = await Engine.load(model.manifestText, model.weights, choice.device);
-    const ready = { engine: loaded, device: choice.device, refines: refines(model.manifest) };
-    const maps = loaded.maps as MapName[];
-    post({ type: 'ready', classes: model.manifest.classes, maps, refines: ready.refines });
-    return ready;
+    const [maps, map] = [loaded.maps as MapName[], loaded.map as MapName];
+    post({ type: 'ready', classes: model.manifest.classes, maps, map, refines: loaded.refines });
+    return { engine: loaded, device: choice.device };
   } catch (error) {
     fail(stage, error);
     return null;
@@ -133,12 +130,8 @@ function hand({ bitmap, sourceWidth, sourceHeight }: Picture, isWanted: boolean)
 }
 
 /** Runs the network on `picture`, or without one asks about the picture that the engine remembers. */
-async function answer(
-  { engine, device, refines }: Ready,
-  picture: Picture | null,
-  question: Question,
-): Promise<Result> {
-  const { classes, backgroundThreshold, map, refine = refines, heats = [] } = question;
+async function answer({ engine, device }: Ready, picture: Picture | null, question: Question): Promise<Result> {
+  const { classes, backgroundThreshold, map = engine.map as MapName, refine = engine.refines, heats = [] } = question;
   const options = { classes, background_threshold: backgroundThreshold, map, refine };
   const begin = performance.now();
   const segmentation = (await (picture
@@ -147,8 +140,9 @@ async function answer(
   const milliseconds = performance.now() - begin;
   return {
     ...segmentation,
+    map,
     refined: refine,
-    heats: new Map(heats.map((label) => [label, engine.heat(label, map) as Heat])),
+    heats: new Map(heats.map((label) => [label, engine.heat(label, map, refine) as Heat])),
     similarity: (engine.similarity() as Similarity | undefined) ?? null,
     device,
     milliseconds,

@@ -95,11 +95,11 @@ fn questions_that_make_no_sense_are_refused() {
     }
     for error in [
         encoding().ask(&Options { map: Some(Map::AuxiliaryCam), ..Options::default() }).unwrap_err(),
-        encoding().heat(1, Some(Map::AuxiliaryCam)).unwrap_err(),
+        encoding().heat(1, Some(Map::AuxiliaryCam), None).unwrap_err(),
     ] {
         assert_eq!(error.to_string(), "this model has no map auxiliary_cam; it has cam, segmentation");
     }
-    assert!(matches!(encoding().heat(0, None), Err(EngineError::UnknownClass { class: 0, last: 3 })));
+    assert!(matches!(encoding().heat(0, None, None), Err(EngineError::UnknownClass { class: 0, last: 3 })));
     for threshold in [-0.1, 1.1, f32::NAN, f32::INFINITY] {
         let error = ask(None, Some(threshold)).unwrap_err();
         assert!(matches!(error, EngineError::Threshold(_)), "{error}");
@@ -129,12 +129,13 @@ fn every_map_answers_at_its_own_threshold() {
 
 #[test]
 fn heat_is_one_map_at_the_pictures_size() {
-    let heat = encoding().heat(2, None).unwrap();
+    let heat = encoding().heat(2, None, None).unwrap();
     assert_eq!((heat.width, heat.height), (4, 1));
     assert_eq!(heat.values, [26, 204, 230, 51]);
-    assert_eq!(encoding().heat(3, Some(Map::Segmentation)).unwrap().values, [230, 0, 0, 125]);
+    assert_eq!(encoding().heat(3, Some(Map::Segmentation), None).unwrap().values, [230, 0, 0, 125]);
     // Half-pixel centres: a quarter of the way from one sample to the other.
-    let heat = of_maps([1, 4], [1, 2], vec![(Map::Cam, vec![0.0, 1.0, 0.0, 0.0, 0.0, 0.0])]).heat(1, None).unwrap();
+    let heat =
+        of_maps([1, 4], [1, 2], vec![(Map::Cam, vec![0.0, 1.0, 0.0, 0.0, 0.0, 0.0])]).heat(1, None, None).unwrap();
     assert_eq!(heat.values, [0, 64, 191, 255]);
 }
 

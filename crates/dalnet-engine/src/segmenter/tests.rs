@@ -214,5 +214,5 @@ fn a_model_has_the_views_of_its_parts() {
     let pixels = rgba(64, 48);
     let encoding = block_on(segmenter.encode(&Picture::new(64, 48, &pixels).unwrap())).unwrap();
     assert_eq!(encoding.similarity(), None);
-    assert!(encoding.heat(1, Some(Map::Segmentation)).is_err());
+    assert!(encoding.heat(1, Some(Map::Segmentation), None).is_err());
 }
