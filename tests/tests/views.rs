@@ -63,7 +63,7 @@ fn encode(manifest: &str, weights: &[u8]) -> Result<Encoding, Box<dyn Error>> {
     let parity = fs::read(fixtures().join("parity.safetensors"))?;
     let parity = SafeTensors::deserialize(&parity)?;
     let photo = parity.tensor("rgba")?;
-    let model = Model::from_bytes(Manifest::from_json(manifest)?, &[weights])?;
+    let model = Model::from_verified_bytes(Manifest::from_json(manifest)?, &[weights])?;
     let segmenter = Segmenter::load(model, Device::flex())?;
     let picture = Picture::new(photo.shape()[1], photo.shape()[0], photo.data())?;
     Ok(pollster::block_on(segmenter.encode(&picture))?)

@@ -25,12 +25,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model from memory: its manifest, and the content of the manifest's files in their order.
+    /// A model from memory: its manifest, and the content of the manifest's files in their order, whose SHA-256 the caller
+    /// has compared. A browser's own code does that many times as fast as WebAssembly.
     ///
     /// # Errors
-    /// Another number of files, a file that is not the manifest's (size or SHA-256), or that holds no weights. Whether
-    /// they fit the architecture shows in [`Model::build`].
-    pub fn from_bytes(manifest: Manifest, files: &[&[u8]]) -> Result<Self, ModelError> {
+    /// Another number of files, or one that holds no weights. Whether they fit the architecture shows in
+    /// [`Model::build`].
+    pub fn from_verified_bytes(manifest: Manifest, files: &[&[u8]]) -> Result<Self, ModelError> {
         if files.len() != manifest.files.len() {
             return Err(ModelError::Value(format!(
                 "the manifest names {} files, {} were given",
@@ -40,7 +41,6 @@ impl Model {
         }
         let mut tensors = Tensors::new();
         for (entry, content) in manifest.files.iter().zip(files) {
-            verify(entry, content, "fetch it again")?;
             let (more, _) = read_safetensors(content).map_err(|error| error.within(Path::new(&entry.path)))?;
             tensors.extend(more);
         }
@@ -50,7 +50,8 @@ impl Model {
     /// A model from disk: a `manifest.json`, the folder of one, or the folder of a checkpoint.
     ///
     /// # Errors
-    /// As [`Model::from_bytes`] and [`Checkpoint::load`], with the file's name; a missing file.
+    /// As [`Model::from_verified_bytes`] and [`Checkpoint::load`], with the file's name; a missing file, or one that is not
+    /// the manifest's (size or SHA-256).
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         if path.join(STATE).is_file() {
             let (checkpoint, sha256) = Checkpoint::<serde_json::Value>::load_with_sha256(path)?;
@@ -62,13 +63,14 @@ impl Model {
         let text = String::from_utf8_lossy(&read(&path, remedy)?).into_owned();
         let manifest = Manifest::from_json(&text).map_err(|error| error.within(&path))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let files = manifest
-            .files
-            .iter()
-            .map(|entry| read(&folder.join(&entry.path), "it belongs to the manifest beside it: fetch it again"))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut files = Vec::with_capacity(manifest.files.len());
+        for entry in &manifest.files {
+            let content = read(&folder.join(&entry.path), "it belongs to the manifest beside it: fetch it again")?;
+            verify(entry, &content, "fetch it again").map_err(|error| error.within(folder))?;
+            files.push(content);
+        }
         let views: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-        Self::from_bytes(manifest, &views).map_err(|error| error.within(folder))
+        Self::from_verified_bytes(manifest, &views).map_err(|error| error.within(folder))
     }
 
     /// The network on `device`.

@@ -91,8 +91,18 @@ pub(crate) fn dequantise(
             expected: expected.to_vec(),
         });
     }
-    let of_blocks = bytes.chunks(row.max(1)).flat_map(|row| row.chunks(BLOCK)).zip(scales);
-    Ok(of_blocks.flat_map(|(block, scale)| block.iter().map(move |byte| f32::from(*byte as i8) * scale)).collect())
+    let mut values = vec![0.0; bytes.len()];
+    let rows = values.chunks_mut(row.max(1)).zip(bytes.chunks(row.max(1)));
+    rows.zip(scales.chunks(blocks.max(1))).for_each(|((values, bytes), scales)| dequantise_row(bytes, scales, values));
+    Ok(values)
+}
+
+// A function of its own: a browser runs the slow first translation of a function until it is called again.
+#[inline(never)]
+fn dequantise_row(bytes: &[u8], scales: &[f32], values: &mut [f32]) {
+    for ((values, bytes), scale) in values.chunks_mut(BLOCK).zip(bytes.chunks(BLOCK)).zip(scales) {
+        values.iter_mut().zip(bytes).for_each(|(value, byte)| *value = f32::from(*byte as i8) * scale);
+    }
 }
 
 fn rows(shape: &[usize]) -> usize {

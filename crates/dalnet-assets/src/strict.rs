@@ -142,7 +142,17 @@ impl ModuleVisitor for Collector {
 /// The transpose of a matrix, on the host: loading then needs no work on the device.
 pub(crate) fn transpose(matrix: &TensorData) -> TensorData {
     let (rows, columns) = (matrix.shape()[0], matrix.shape()[1]);
-    let values: Vec<f32> = matrix.iter().collect();
-    let turned = (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns).copied()).collect();
-    TensorData::new::<f32, _>(turned, [columns, rows])
+    let values = matrix.clone().convert::<f32>();
+    let values = values.as_slice::<f32>().expect("they were just converted to f32");
+    let mut turned = vec![0.0; values.len()];
+    for (column, turned) in turned.chunks_exact_mut(rows.max(1)).enumerate() {
+        gather(values, column, columns, turned);
+    }
+    TensorData::new(turned, [columns, rows])
+}
+
+/// One column. A function of its own, as `dequantise_row` is.
+#[inline(never)]
+fn gather(values: &[f32], column: usize, columns: usize, into: &mut [f32]) {
+    into.iter_mut().zip(values[column..].iter().step_by(columns)).for_each(|(to, from)| *to = *from);
 }

@@ -31,7 +31,7 @@ fn a_shipped_model_is_read_from_disk_and_from_memory() {
     let from_file = Model::open(&folder.path().join("manifest.json")).unwrap();
     let json = fs::read_to_string(folder.path().join("manifest.json")).unwrap();
     let content = fs::read(folder.path().join(&file.path)).unwrap();
-    let from_memory = Model::from_bytes(Manifest::from_json(&json).unwrap(), &[&content]).unwrap();
+    let from_memory = Model::from_verified_bytes(Manifest::from_json(&json).unwrap(), &[&content]).unwrap();
     assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
     for model in [from_folder, from_file, from_memory] {
         assert_eq!(model.spec, common::spec());

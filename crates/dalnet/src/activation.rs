@@ -31,6 +31,7 @@ impl Activation {
     }
 
     /// The same of plain values.
+    #[inline(never)]
     pub(crate) fn apply(self, values: &mut [f32]) {
         match self {
             Self::Gelu => values.iter_mut().for_each(|value| *value *= distribution_and_density(*value).0),

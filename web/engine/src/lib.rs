@@ -32,12 +32,13 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Loads the model whose `manifest.json` has this text; `weights`: its files in the manifest's order, end to end.
+    /// Loads the model whose `manifest.json` has this text; `weights`: its files in the manifest's order, end to end, whose
+    /// SHA-256 the caller has compared.
     /// `device`: "webgpu" or "cpu". WebGPU opens once for a page or worker.
     pub async fn load(manifest: &str, weights: &[u8], device: &str) -> Result<Engine, JsError> {
         let manifest = Manifest::from_json(manifest).map_err(EngineError::from)?;
         let files = split(&manifest, weights)?;
-        let model = Model::from_bytes(manifest, &files).map_err(EngineError::from)?;
+        let model = Model::from_verified_bytes(manifest, &files).map_err(EngineError::from)?;
         let backend = device.parse::<Backend>()?;
         let segmenter = Segmenter::load(model, backend.open().await?)?;
         Ok(Self { segmenter, backend, encoding: None })

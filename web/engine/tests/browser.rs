@@ -32,7 +32,7 @@ async fn webgpu_labels_as_native() {
 }
 
 async fn segment(backend: Backend, long_side: Option<usize>) -> Segmentation {
-    let mut model = Model::from_bytes(Manifest::from_json(MANIFEST).unwrap(), &[WEIGHTS]).unwrap();
+    let mut model = Model::from_verified_bytes(Manifest::from_json(MANIFEST).unwrap(), &[WEIGHTS]).unwrap();
     model.spec.input.long_side = long_side.unwrap_or(model.spec.input.long_side);
     let segmenter = Segmenter::load(model, backend.open().await.unwrap()).unwrap();
     let parity = SafeTensors::deserialize(PARITY).unwrap();

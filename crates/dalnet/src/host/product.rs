@@ -94,19 +94,28 @@ impl RightFactor {
         let mut packed = vec![0.0; self.depth * TALL];
         let mut results = vec![0.0; TALL * stride];
         for (group, rows) in left.chunks(TALL).enumerate() {
-            for (place, row) in rows.iter().enumerate() {
-                for (values, value) in packed.chunks_exact_mut(TALL).zip(row) {
-                    values[place] = *value;
-                }
-            }
-            for (index, panel) in self.panels.chunks_exact(self.depth * WIDE).enumerate() {
-                let tile = tile(&packed, panel);
-                for (result, values) in results.chunks_exact_mut(stride).zip(&tile) {
-                    result[index * WIDE..][..WIDE].copy_from_slice(values);
-                }
-            }
+            self.multiply_few(rows, &mut packed, &mut results);
             for (place, result) in results.chunks_exact_mut(stride).take(rows.count()).enumerate() {
                 take(group * TALL + place, &mut result[..self.columns]);
+            }
+        }
+    }
+
+    /// Up to [`TALL`] rows of the product into `results` `[TALL, columns filled up to whole panels]`; `packed`
+    /// `[depth, TALL]` is what it works with.
+    // A function of its own: V8 runs the slow first translation of a function until it is called again.
+    #[inline(never)]
+    fn multiply_few(&self, rows: Rows<'_>, packed: &mut [f32], results: &mut [f32]) {
+        for (place, row) in rows.iter().enumerate() {
+            for (values, value) in packed.chunks_exact_mut(TALL).zip(row) {
+                values[place] = *value;
+            }
+        }
+        let stride = results.len() / TALL;
+        for (index, panel) in self.panels.chunks_exact(self.depth * WIDE).enumerate() {
+            let tile = tile(packed, panel);
+            for (result, values) in results.chunks_exact_mut(stride).zip(&tile) {
+                result[index * WIDE..][..WIDE].copy_from_slice(values);
             }
         }
     }

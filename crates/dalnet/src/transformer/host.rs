@@ -84,6 +84,8 @@ impl Attention {
 }
 
 /// `softmax(scale · x)` in place, for a positive `scale`.
+// Not inlined, as all that is called for each row: see `RightFactor::multiply_few`.
+#[inline(never)]
 fn softmax(logits: &mut [f32], scale: f32) {
     let largest = largest(logits);
     logits.iter_mut().for_each(|logit| *logit = exp((*logit - largest) * scale));
@@ -108,16 +110,19 @@ impl Norm {
     /// Each token to mean 0 and variance 1, then scaled and moved.
     fn forward(&self, tokens: &[f32]) -> Vec<f32> {
         let mut result = tokens.to_vec();
-        for token in result.chunks_exact_mut(self.gamma.len()) {
-            let mean = sum(token, |value| value) / token.len() as f32;
-            token.iter_mut().for_each(|value| *value -= mean);
-            let squares = sum(token, |value| value * value);
-            let factor = 1.0 / (squares / token.len() as f32 + self.epsilon).sqrt();
-            for ((value, gamma), beta) in token.iter_mut().zip(&self.gamma).zip(&self.beta) {
-                *value = *value * factor * gamma + beta;
-            }
-        }
+        result.chunks_exact_mut(self.gamma.len()).for_each(|token| self.apply(token));
         result
+    }
+
+    #[inline(never)]
+    fn apply(&self, token: &mut [f32]) {
+        let mean = sum(token, |value| value) / token.len() as f32;
+        token.iter_mut().for_each(|value| *value -= mean);
+        let squares = sum(token, |value| value * value);
+        let factor = 1.0 / (squares / token.len() as f32 + self.epsilon).sqrt();
+        for ((value, gamma), beta) in token.iter_mut().zip(&self.gamma).zip(&self.beta) {
+            *value = *value * factor * gamma + beta;
+        }
     }
 }
 
