@@ -2,6 +2,8 @@ import { downloadZip } from 'client-zip';
 import { cocoOf, type Labelled } from './coco.ts';
 import { stems } from './file-name.ts';
 import { resized } from './label-map.ts';
+import { paint } from './overlay.ts';
+import { looksOf } from './palette.ts';
 import type { Segmented } from './photo.ts';
 import { encodeMask } from './png.ts';
 import { cutOut, overlayPicture, type View } from './render.ts';
@@ -34,7 +36,9 @@ async function* entries(photos: readonly Segmented[], classes: readonly string[]
     const map = resized(photo.answer, photo.shown.sourceWidth, photo.shown.sourceHeight);
     labelled.push({ name: photo.name, map });
     yield { name: `masks/${name}.png`, input: await encodeMask(map) };
-    yield { name: `overlays/${name}.png`, input: await overlayPicture(photo, view) };
+    const regions = paint(photo.answer, looksOf(photo.rows), view.drawing);
+    const overlay = await overlayPicture(photo.shown, regions, { layer: 'segmentation', opacity: view.opacity });
+    yield { name: `overlays/${name}.png`, input: overlay };
     for (const label of labelsIn(photo)) {
       yield { name: `cut-outs/${name}-${classes[label - 1]}.png`, input: await cutOut(photo, label) };
     }

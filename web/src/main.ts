@@ -91,6 +91,7 @@ const strip = new Filmstrip({
 
 const savePanel = new SavePanel({
   view: () => view.view,
+  layer: () => stage.layer,
   done: (sentence) => status.idle(sentence),
   problem: tell,
 });

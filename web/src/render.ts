@@ -1,8 +1,8 @@
-/** Pictures to take away: a photo with its regions, and one class cut out of it, in the size that is shown. */
+/** Pictures to take away: a photo with what lies over it, and one class cut out of it, in the size that is shown. */
 
+import type { DecodedPicture } from '../package/src/index.ts';
 import { Sentence } from '../package/src/sentence.ts';
-import { type Drawing, paint } from './overlay.ts';
-import { looksOf } from './palette.ts';
+import type { Drawing } from './overlay.ts';
 import type { Segmented } from './photo.ts';
 
 /** What may lie over the photo. */
@@ -20,16 +20,32 @@ export interface View {
   readonly drawing: Drawing;
 }
 
-/** The photo with its regions as they are shown, a PNG. */
-export async function overlayPicture({ shown, answer, rows }: Segmented, view: View): Promise<Blob> {
-  const { width, height } = shown.bitmap;
-  const [photo, context] = canvas(width, height);
-  context.drawImage(shown.bitmap, 0, 0);
-  const [regions, regionsContext] = canvas(width, height);
-  regionsContext.putImageData(paint(answer, looksOf(rows), view.drawing), 0, 0);
-  context.globalAlpha = view.opacity;
-  context.drawImage(regions, 0, 0);
-  return photo.convertToBlob({ type: 'image/png' });
+/** The photo with a layer over it as the page shows it, a PNG; `image` is stretched over the photo. */
+export async function overlayPicture(
+  { bitmap }: DecodedPicture,
+  image: ImageData,
+  { layer, opacity }: Pick<View, 'layer' | 'opacity'>,
+): Promise<Blob> {
+  const { width, height } = bitmap;
+  const [picture, context] = canvas(width, height);
+  context.drawImage(bitmap, 0, 0);
+  if (layer !== 'segmentation') context.putImageData(grey(context.getImageData(0, 0, width, height)), 0, 0);
+  const [over, overContext] = canvas(image.width, image.height);
+  overContext.putImageData(image, 0, 0);
+  context.globalAlpha = opacity;
+  context.imageSmoothingEnabled = layer !== 'similarity';
+  context.drawImage(over, 0, 0, width, height);
+  return picture.convertToBlob({ type: 'image/png' });
+}
+
+/** The same picture without colours, as the style sheet's `grayscale(1)` shows it. */
+function grey(picture: ImageData): ImageData {
+  const { data } = picture;
+  for (let at = 0; at < data.length; at += 4) {
+    const [red = 0, green = 0, blue = 0] = data.subarray(at, at + 3);
+    data.fill(Math.round(0.2126 * red + 0.7152 * green + 0.0722 * blue), at, at + 3);
+  }
+  return picture;
 }
 
 /** The pixels of one class, a PNG that is transparent everywhere else. */

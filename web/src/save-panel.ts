@@ -9,8 +9,10 @@ import { cutOut, overlayPicture, type View } from './render.ts';
 
 /** What the panel asks of the page. */
 export interface SavePanelListener {
-  /** How the regions are shown. */
+  /** What lies over the photo, and how. */
   view(): View;
+  /** The picture of it; `null` when nothing lies there. */
+  layer(): ImageData | null;
   /** Something is done. */
   done(sentence: string): void;
   /** Something went wrong. */
@@ -32,7 +34,11 @@ export class SavePanel {
   constructor(listener: SavePanelListener) {
     this.#listener = listener;
     this.#offer('mask', 'mask', (photo) => maskOf(photo));
-    this.#offer('overlay', 'overlay', (photo) => overlayPicture(photo, listener.view()));
+    this.#offer('overlay', 'overlay', async (photo) => {
+      const layer = listener.layer();
+      if (!layer) throw new Sentence('Nothing lies over this photo. Choose another view, then try again.');
+      return overlayPicture(photo.shown, layer, listener.view());
+    });
     this.#offer('cut-out', 'cut-out', (photo) => cutOut(photo, Number(this.#classes.value)));
     this.#all.addEventListener('click', () => this.#try(() => this.#saveAll()));
   }

@@ -41,6 +41,11 @@ export class Stage {
     if (view.layer !== last.layer || view.drawing !== last.drawing) this.#lay();
   }
 
+  /** What lies over the photo; `null` when nothing does. */
+  get layer(): ImageData | null {
+    return this.#layer?.image ?? null;
+  }
+
   /** What is on the stage, without its regions, as a JPEG; `null` when there is nothing. */
   photoFile(): Promise<Blob | null> {
     if (!this.#bitmap) return Promise.resolve(null);

@@ -58,6 +58,33 @@ test('mask, overlay, cut-out, zip and clipboard hold what is shown', async ({ pa
     }),
   );
 
+  // Other views are saved as they are shown, too, over a grey photo.
+  for (const view of ['Class map', 'Similarity']) {
+    await page.getByRole('combobox', { name: 'View' }).selectOption(view);
+    await expect(page.locator('#scale')).toHaveText(/cat/);
+    await expect.poll(async () => (await pixels(page, 'overlay')).width).toBe(view === 'Similarity' ? 22 : 451);
+    const layer = await pixels(page, 'overlay');
+    const picture = await pixels(page, (await saved(page, 'Save overlay')).bytes);
+    // Away from the borders of patches, which fall between pixels.
+    for (const [column, row] of [
+      [40, 60],
+      [225, 150],
+      [400, 250],
+    ] as const) {
+      const [x, y] = [Math.floor((column * layer.width) / 451), Math.floor((row * layer.height) / 300)];
+      const [under, over, result] = [
+        colourAt(photo, column, row),
+        colourAt(layer, x, y),
+        colourAt(picture, column, row),
+      ];
+      const grey = 0.2126 * under[0] + 0.7152 * under[1] + 0.0722 * under[2];
+      over.forEach((value, channel) => {
+        expect(Math.abs((result[channel] ?? 0) - (grey + 0.6 * (value - grey))), view).toBeLessThan(3);
+      });
+    }
+  }
+  await page.getByRole('combobox', { name: 'View' }).selectOption('Segmentation');
+
   const savedCat = await saved(page, 'Save cut-out');
   expect(savedCat.name).toBe('cat-cat.png');
   const cat = await pixels(page, savedCat.bytes);
@@ -147,4 +174,9 @@ function boxOf({ width, values }: Pixels, label: number): number[] {
     [top, bottom] = [Math.min(top, Math.floor(at / width)), Math.max(bottom, Math.floor(at / width))];
   }
   return [left, top, right - left + 1, bottom - top + 1];
+}
+
+function colourAt({ width, values }: Pixels, x: number, y: number): [number, number, number] {
+  const at = (y * width + x) * 4;
+  return [values[at] ?? 0, values[at + 1] ?? 0, values[at + 2] ?? 0];
 }
