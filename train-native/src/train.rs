@@ -131,7 +131,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     Ok(true)
 }
 
-/// A flag that Ctrl-C sets, so that the step in work is finished and saved.
+/// A flag that Ctrl-C or a termination signal sets, so that the step in work is finished and saved.
 fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
@@ -140,7 +140,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
             std::process::exit(130);
         }
     })
-    .context("cannot listen for Ctrl-C")?;
+    .context("cannot listen for signals")?;
     Ok(stop)
 }
 

@@ -147,9 +147,9 @@ fn stops_at_a_loss_that_is_no_number() {
     assert!(checkpoint.join("state.json").is_file());
 }
 
-/// Starts a training, interrupts it once it says `begun`, and returns what it said before and after.
+/// Starts a training, sends it a signal once it says `begun`, and returns what it said before and after.
 #[cfg(unix)]
-fn interrupted(training: &mut Command, begun: &str) -> String {
+fn interrupted(training: &mut Command, begun: &str, signal: &str) -> String {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
@@ -164,7 +164,7 @@ fn interrupted(training: &mut Command, begun: &str) -> String {
         }
     }
     assert!(said.contains(begun), "{said}");
-    succeeds(Command::new("kill").args(["-INT", &run.id().to_string()]));
+    succeeds(Command::new("kill").args([signal, &run.id().to_string()]));
     said.extend(lines.map(|line| line + "\n"));
     assert!(run.wait().expect("it ends").success(), "{said}");
     said
@@ -180,13 +180,13 @@ fn without_arguments_it_learns_shapes_and_goes_on() {
         command.current_dir(&folder);
         command
     };
-    let said = interrupted(&mut program(), "iterations 0 to 360");
+    let said = interrupted(&mut program(), "iterations 0 to 360", "-INT");
     assert!(said.contains("Learning to segment shapes from image tags alone"), "{said}");
     assert!(said.contains("train-native train --preset shapes --data shapes --log bar --out shapes/run\n"), "{said}");
     assert!(said.contains("stopped after iteration") && !said.contains("Scoring"), "{said}");
     let run = folder.path().join("shapes/run");
     let stopped = metrics(&run).last().unwrap()["iteration"].as_u64().unwrap();
-    let said = interrupted(&mut program(), &format!("iterations {stopped} to 360"));
+    let said = interrupted(&mut program(), &format!("iterations {stopped} to 360"), "-INT");
     assert!(said.contains("--out shapes/run --resume"), "{said}");
     assert!(metrics(&run).last().unwrap()["iteration"].as_u64().unwrap() > stopped);
 }
@@ -194,11 +194,14 @@ fn without_arguments_it_learns_shapes_and_goes_on() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_saves_the_step_in_work() {
-    let tree = Tree::new();
-    let options = [("--iterations", "1000"), ("--checkpoint-every", "1000"), ("--validate-every", "0")];
-    let said = interrupted(&mut tree.train(&options), "iterations 0 to 1000");
-    assert!(said.contains("stopped after iteration") && said.contains("--resume"), "{said}");
-    assert!(Checkpoints::of_run(&tree.path("run")).latest().unwrap().is_some());
-    let entries = metrics(&tree.path("run"));
-    assert!(entries.last().is_some_and(|entry| entry["losses"]["cls"].is_number()), "{entries:?}");
+    // Ctrl-C, and what clusters and service managers send.
+    for signal in ["-INT", "-TERM"] {
+        let tree = Tree::new();
+        let options = [("--iterations", "1000"), ("--checkpoint-every", "1000"), ("--validate-every", "0")];
+        let said = interrupted(&mut tree.train(&options), "iterations 0 to 1000", signal);
+        assert!(said.contains("stopped after iteration") && said.contains("--resume"), "{signal}: {said}");
+        assert!(Checkpoints::of_run(&tree.path("run")).latest().unwrap().is_some());
+        let entries = metrics(&tree.path("run"));
+        assert!(entries.last().is_some_and(|entry| entry["losses"]["cls"].is_number()), "{entries:?}");
+    }
 }
