@@ -147,7 +147,7 @@ impl Run<'_> {
     }
 
     fn build_engine(&self) -> Result<()> {
-        once(&self.engine_built, || engine::build(self.workspace, false))
+        once(&self.engine_built, || engine::build(self.workspace))
     }
 
     fn build_site(&self) -> Result<()> {

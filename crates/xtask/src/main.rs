@@ -12,7 +12,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::check::Check;
 use crate::setup::Purpose;
@@ -42,9 +42,9 @@ enum Verb {
     /// WASM_STD_FROM_SOURCE=1 builds the wasm standard library from Debian's source package instead of asking rustup.
     Setup,
     /// Build the wasm engine with its JavaScript and TypeScript faces into web/package/src/engine
-    Engine(Optimise),
+    Engine,
     /// Build the site into web/dist: any static host serves it, from any path
-    Site(Optimise),
+    Site,
     /// Build the site, serve it on this machine and print the address
     Demo {
         /// First port to try; the next free one is taken
@@ -57,13 +57,6 @@ enum Verb {
         #[arg(long, value_enum, value_delimiter = ',', value_name = "CHECK")]
         only: Vec<Check>,
     },
-}
-
-#[derive(Args)]
-struct Optimise {
-    /// Shrink the engine with wasm-opt -O2: half the size, some minutes longer
-    #[arg(long)]
-    optimise: bool,
 }
 
 fn main() -> ExitCode {
@@ -80,18 +73,18 @@ fn run(verb: &Verb) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let purpose = match verb {
         Verb::Setup | Verb::Test { .. } => Purpose::Tests,
-        Verb::Engine(_) | Verb::Site(_) | Verb::Demo { .. } => Purpose::Site,
+        Verb::Engine | Verb::Site | Verb::Demo { .. } => Purpose::Site,
     };
     setup::set_up(&workspace, purpose)?;
     match verb {
         Verb::Setup => {}
-        Verb::Engine(Optimise { optimise }) => engine::build(&workspace, *optimise)?,
-        Verb::Site(Optimise { optimise }) => {
-            engine::build(&workspace, *optimise)?;
+        Verb::Engine => engine::build(&workspace)?,
+        Verb::Site => {
+            engine::build(&workspace)?;
             site::build(&workspace)?;
         }
         Verb::Demo { port } => {
-            engine::build(&workspace, false)?;
+            engine::build(&workspace)?;
             site::build(&workspace)?;
             serve::serve(&workspace.dist(), *port)?;
         }
