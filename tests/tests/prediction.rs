@@ -5,7 +5,7 @@ use dalnet::affinity::Affinity;
 use dalnet::alignment::{AlignmentConfig, TextSide};
 use dalnet::cam::{SCALES, multi_scale_cam};
 use dalnet::head::HeadConfig;
-use dalnet::prediction::multi_scale_predictions;
+use dalnet::prediction::{half_of_predictions, join_halves, multi_scale_predictions};
 use dalnet::resize::Resize;
 use dalnet::segmentation::{foreground_maps, fused_maps, multi_scale_segmentation};
 use dalnet::similarity::similarity_maps;
@@ -81,6 +81,39 @@ fn each_view_is_as_alone() {
             let of_all = all.similarity.expect("an alignment");
             assert_eq!(of_all.dims(), [2, CLASSES + 1, size[0] / PATCH, size[1] / PATCH]);
             worst.compare("similarity", of_all, &similarity(&network, &images, scales).into_data());
+        }
+        worst.check();
+    }
+}
+
+/// As two browser workers compute them: the mirror images' half travels as numbers.
+#[test]
+fn halves_joined_are_the_whole() {
+    for (backend, device) in devices() {
+        let network = network(&device);
+        let mut worst = Worst::new(format!("halves on {backend}"), TOLERANCE);
+        let affinity = Affinity::of_all_blocks(2);
+        for (size, scales, affinity) in [([24, 32], &[1.0][..], None), ([20, 28], &SCALES, Some(&affinity))] {
+            let images = waves([2, 3, size[0], size[1]], 1.1, &device);
+            let whole = multi_scale_predictions(&network, images.clone(), scales, affinity);
+            let [own, other] =
+                [false, true].map(|mirrored| half_of_predictions(&network, images.clone(), scales, affinity, mirrored));
+            assert_eq!((own.len(), other.len()), (scales.len(), scales.len()));
+            let sent = own.iter().zip(other).map(|(own, other)| {
+                let numbers = other.flat();
+                assert_eq!(numbers.dims(), [own.count()]);
+                own.of_flat(numbers)
+            });
+            let joined = join_halves(own.clone(), sent.collect(), size, PATCH);
+            worst.compare("CAM", joined.cams.cam, &whole.cams.cam.into_data());
+            worst.compare("auxiliary CAM", joined.cams.auxiliary_cam, &whole.cams.auxiliary_cam.into_data());
+            worst.compare("logits", joined.cams.logits, &whole.cams.logits.into_data());
+            let [joined_head, head] =
+                [joined.segmentation, whole.segmentation].map(|segmentation| segmentation.expect("a head"));
+            worst.compare("segmentation", joined_head.logits, &head.logits.into_data());
+            worst.compare("class logits", joined_head.class_logits, &head.class_logits.into_data());
+            let similarity = whole.similarity.expect("an alignment").into_data();
+            worst.compare("similarity", joined.similarity.expect("an alignment"), &similarity);
         }
         worst.check();
     }

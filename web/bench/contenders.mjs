@@ -8,7 +8,10 @@ const GRAPH = 'bench/model.onnx';
 const DIST = 'bench/node_modules/onnxruntime-web/dist/';
 
 /** The scripts and the wasm module of each engine, below web/. */
-const DALNET = { scripts: ['package/src/engine/dalnet_web.js'], engine: 'package/src/engine/dalnet_web_bg.wasm' };
+const DALNET = {
+  scripts: ['package/dist/engine/dalnet_web.js', 'package/dist/mirror.js', 'package/dist/mirror-worker.js'],
+  engine: 'package/dist/engine/dalnet_web_bg.wasm',
+};
 const ONNXRUNTIME = {
   cpu: {
     scripts: [`${DIST}ort.wasm.min.mjs`, `${DIST}ort-wasm-simd-threaded.mjs`],
@@ -42,10 +45,10 @@ export function contenders(manifest, device, threads) {
   if (weights.length !== 1)
     throw new Error(`${MODEL}manifest.json names ${weights.length} files of weights: this compares models of one`);
   const text = JSON.stringify(manifest);
-  const ours = (name, refine) => ({
-    name,
+  const ours = (name, options) => ({
+    name: `DALNet${name}`,
     worker: 'dalnet.worker.mjs',
-    options: { device, manifest: text, refine },
+    options: { device, manifest: text, refine: false, workers: 1, ...options },
     scripts: DALNET.scripts,
     files: { engine: DALNET.engine, model: weights[0] },
   });
@@ -56,18 +59,21 @@ export function contenders(manifest, device, threads) {
     scripts: ONNXRUNTIME[device].scripts,
     files: { engine: ONNXRUNTIME[device].engine, model: GRAPH },
   });
-  const plain = ours('DALNet', false);
   // Maps are refined on the CPU whatever the device: one column of that is enough.
-  if (device === 'webgpu') return [plain, theirs('', 1)];
-  const refined = manifest.input.refinement ? [ours('DALNet, refined', true)] : [];
-  const threaded = threads > 1 ? [theirs(`, ${threads} threads`, threads)] : [];
-  return [plain, ...refined, theirs(', 1 thread', 1), ...threaded];
+  if (device === 'webgpu') return [ours('', {}), theirs('', 1)];
+  const many = threads > 1 ? 2 : 1;
+  const all = [ours(many > 1 ? ', 2 workers' : '', { workers: many })];
+  if (many > 1) all.push(ours(', 1 worker', {}));
+  if (manifest.input.refinement) all.push(ours(', refined', { workers: many, refine: true }));
+  all.push(theirs(', 1 thread', 1));
+  if (threads > 1) all.push(theirs(`, ${threads} threads`, threads));
+  return all;
 }
 
 /** Bytes of what a contender downloads, as they are and as the gzip of a static host. */
 export async function downloads({ scripts, files }, manifest) {
   const engine = [...scripts, files.engine].map((path) =>
-    read(path, path.startsWith(DIST) ? 'run npm ci in web/bench' : 'run cargo xtask site'),
+    read(path, path.startsWith(DIST) ? 'run npm ci in web/bench' : 'run node build.mjs in web/package'),
   );
   const model = await read(files.model, 'run python export_onnx.py in web/bench');
   if (files.model === GRAPH && !manifest.files.every(({ sha256 }) => model.includes(sha256)))

@@ -2,21 +2,22 @@
  * Times this project's browser engine beside onnxruntime-web: same network, same weights, same picture, in turns in the
  * headless Chromium.
  *
- *   cargo xtask site                                     # the engine in web/package/src/engine
+ *   cargo xtask site && node web/package/build.mjs       # the engine in web/package/dist
  *   cd web/bench && npm ci                               # onnxruntime-web
  *   python -m pip install -r requirements.txt && python export_onnx.py
  *   node run.mjs --json result.json                      # both devices; --help explains the rest
  *
  * The work is the same: one pass of a picture and its mirror image through the network, every map that the engine has at
  * the size of the input, and the mask by the model's own map and thresholds, without refinement. The engine with
- * refinement, as the page shows masks, is a column of its own: more work, and other masks.
+ * refinement, as the page shows masks, is a column of its own: more work, and other masks. On the CPU the engine runs as on
+ * the page, with a second worker for the mirror image where there are two cores, and without it.
  *
  * Cold start: a new browser has all bytes in memory, and nothing compiled; the time from there to the
  * first mask. Warm: the time from the picture's pixels to the mask, and of the network alone within it. Both prepare and
  * label the picture alike; every mask is compared with the first one. Ratios are of the same turn, so that a load which
  * lasts longer than a turn is in both. Processor time is that of all of the browser's processes and threads: on a busy
- * machine it tells more than the clock. Memory is what the wasm modules hold in the end; what they leave on a GPU is not
- * in it.
+ * machine it tells more than the clock. Memory is what the wasm modules hold in the end, without that of a second worker;
+ * what they leave on a GPU is not in it.
  */
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';

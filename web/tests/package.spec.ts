@@ -1,6 +1,6 @@
 /** The npm package as whoever installs it has it: packed, installed from the archive, and served or bundled. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -60,6 +60,7 @@ test('the example works in a bundle of Vite, which finds worker and engine by it
     worker: { format: 'es' },
   });
   for (const [from, to] of FILES) cpSync(join(WEB, from), join(bundled, 'dist', to), { recursive: true });
+  expect(readdirSync(join(bundled, 'dist/assets')).filter((name) => name.startsWith('mirror-worker'))).toHaveLength(1);
   await page.goto(`${host.url}bundled/dist/index.html`);
   await expectCat(page);
 });

@@ -23,16 +23,7 @@ pub struct Maps {
 impl Maps {
     /// Shows normalised `images` `[B, 3, H, W]` to `network` as `input` says; each view passes the encoder once.
     pub fn of(network: &DalNet, images: Tensor<4>, input: &Input) -> Self {
-        let Predictions { cams, segmentation, similarity } =
-            multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref());
-        let Cams { cam, auxiliary_cam, logits } = cams;
-        let mut maps = vec![(Map::Cam, cam), (Map::AuxiliaryCam, auxiliary_cam.clone())];
-        if let Some(segmentation) = segmentation {
-            let foreground = foreground_maps(segmentation.logits);
-            let fused = fused_maps(foreground.clone(), auxiliary_cam);
-            maps.extend([(Map::Segmentation, foreground), (Map::Fused, fused)]);
-        }
-        Self { maps, similarity, logits }
+        multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref()).into()
     }
 
     /// One kind of maps, `[B, C, H, W]`.
@@ -41,6 +32,19 @@ impl Maps {
     /// [`EngineError::NoMap`].
     pub fn get(&self, map: Map) -> Result<Tensor<4>, EngineError> {
         find(&self.maps, map).cloned()
+    }
+}
+
+impl From<Predictions> for Maps {
+    fn from(Predictions { cams, segmentation, similarity }: Predictions) -> Self {
+        let Cams { cam, auxiliary_cam, logits } = cams;
+        let mut maps = vec![(Map::Cam, cam), (Map::AuxiliaryCam, auxiliary_cam.clone())];
+        if let Some(segmentation) = segmentation {
+            let foreground = foreground_maps(segmentation.logits);
+            let fused = fused_maps(foreground.clone(), auxiliary_cam);
+            maps.extend([(Map::Segmentation, foreground), (Map::Fused, fused)]);
+        }
+        Self { maps, similarity, logits }
     }
 }
 

@@ -1,8 +1,11 @@
 //! A loaded model.
 
-use burn::tensor::{Device, Tensor};
+use std::time::Duration;
+
+use burn::tensor::{Device, Tensor, TensorData};
 use dalnet::DalNet;
-use dalnet_assets::{Map, Model, ModelSpec};
+use dalnet::prediction::{OnGrid, half_of_predictions, join_halves};
+use dalnet_assets::{Input, Map, Model, ModelSpec};
 use web_time::Instant;
 
 use crate::answer::{Segmentation, Similarity};
@@ -59,12 +62,66 @@ impl Segmenter {
     /// # Errors
     /// A picture with too small a side; [`EngineError::Device`] when results cannot be read back.
     pub async fn encode(&self, picture: &Picture<'_>) -> Result<Encoding, EngineError> {
+        let shown = self.show(picture)?;
+        let maps = Maps::of(&self.network, shown.input.clone(), &self.spec.input);
+        self.encoding(picture, shown, maps).await
+    }
+
+    /// [`Self::encode`], while another segmenter of the same model runs the network on the picture's mirror image, half of
+    /// the work. `mirror_image` gives what its [`Self::encode_mirror_image`] gave; whatever else it gives, this one does
+    /// both halves.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub async fn encode_beside(
+        &self,
+        picture: &Picture<'_>,
+        mirror_image: impl Future<Output = Option<Vec<f32>>>,
+    ) -> Result<Encoding, EngineError> {
+        let shown = self.show(picture)?;
+        let own = self.half(&shown, false);
+        let expected = own.iter().map(OnGrid::count).sum::<usize>();
+        let mirrored = match mirror_image.await.filter(|numbers| numbers.len() == expected) {
+            Some(numbers) => {
+                let numbers = Tensor::from_data(TensorData::new(numbers, [expected]), &self.device);
+                let mut start = 0;
+                let of_scale = |own: &OnGrid| {
+                    start += own.count();
+                    own.of_flat(numbers.clone().narrow(0, start - own.count(), own.count()))
+                };
+                own.iter().map(of_scale).collect()
+            }
+            None => self.half(&shown, true),
+        };
+        let maps = join_halves(own, mirrored, shown.size, self.network.encoder.patch_size()).into();
+        self.encoding(picture, shown, maps).await
+    }
+
+    /// What the network says of the picture's mirror image, for [`Self::encode_beside`] of another segmenter.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub async fn encode_mirror_image(&self, picture: &Picture<'_>) -> Result<Vec<f32>, EngineError> {
+        let halves = self.half(&self.show(picture)?, true);
+        read(Tensor::cat(halves.into_iter().map(OnGrid::flat).collect(), 0)).await
+    }
+
+    fn show(&self, picture: &Picture<'_>) -> Result<Shown, EngineError> {
         picture.check_sides()?;
         let start = Instant::now();
         let (pixels, size) = picture.shown(&self.spec);
         let input = normalised(&pixels, size, self.spec.normalisation, &self.device);
-        let prepared = start.elapsed();
-        let Maps { maps, similarity, logits } = Maps::of(&self.network, input, &self.spec.input);
+        Ok(Shown { start, pixels, size, input, prepared: start.elapsed() })
+    }
+
+    fn half(&self, shown: &Shown, mirrored: bool) -> Vec<OnGrid> {
+        let Input { scales, affinity, .. } = &self.spec.input;
+        half_of_predictions(&self.network, shown.input.clone(), scales, affinity.as_ref(), mirrored)
+    }
+
+    async fn encoding(&self, picture: &Picture<'_>, shown: Shown, maps: Maps) -> Result<Encoding, EngineError> {
+        let Shown { start, pixels, size, prepared, .. } = shown;
+        let Maps { maps, similarity, logits } = maps;
         let logits = read(logits).await?;
         let mut values = Vec::with_capacity(maps.len());
         for (map, tensor) in maps {
@@ -91,6 +148,18 @@ impl Segmenter {
     pub async fn segment(&self, picture: &Picture<'_>, options: &Options) -> Result<Segmentation, EngineError> {
         self.encode(picture).await?.ask(options)
     }
+}
+
+/// A picture as the network sees it.
+struct Shown {
+    start: Instant,
+    /// RGB bytes `[height, width, 3]`.
+    pixels: Vec<u8>,
+    /// `[height, width]`.
+    size: [usize; 2],
+    /// `[1, 3, height, width]`, normalised.
+    input: Tensor<4>,
+    prepared: Duration,
 }
 
 /// The values of a tensor of the device.

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use crate::affinity::Affinity;
 use crate::classifier::Classifier;
 use crate::encoder::Features;
-use crate::model::{DalNet, Outputs};
+use crate::model::DalNet;
 use crate::resize::Resize;
 use crate::views::{aligned_halves, halves, mean_of_halves, views};
 
@@ -36,26 +36,28 @@ pub fn multi_scale_cam(model: &DalNet, images: Tensor<4>, scales: &[f64], affini
     let views = views(images, scales, model.encoder.patch_size());
     let cams = views.map(|view| {
         let outputs = model.forward(view, Affinity::blocks(affinity));
-        Cams::of_view(model, &outputs, [height, width], affinity)
+        Cams::of_view(raw_cams(model, &outputs.features, affinity), outputs.logits, [height, width])
     });
     cams.reduce(Cams::plus).expect("there is at least one scale").of_views(scales.len())
 }
 
+/// CAM and auxiliary CAM of one forward pass on its grid of patches `[B, C, h, w]`, not normalised.
+pub(crate) fn raw_cams(model: &DalNet, features: &Features, affinity: Option<&Affinity>) -> [Tensor<4>; 2] {
+    let map = |classifier: &Classifier, tokens: &Tensor<3>| {
+        on_grid(spread(classifier.score_patches(tokens.clone()), features, affinity), features.grid)
+    };
+    [map(&model.classifier, &features.patch_tokens), map(&model.auxiliary_classifier, &features.block_tokens)]
+}
+
 impl Cams {
-    /// Raw CAMs of what one view gave, at `size`: the larger of picture and mirrored picture, negatives cut.
-    pub(crate) fn of_view(model: &DalNet, outputs: &Outputs, size: [usize; 2], affinity: Option<&Affinity>) -> Self {
-        let features = &outputs.features;
-        let map = |scores: Tensor<3>| {
-            let on_grid = on_grid(spread(scores, features, affinity), features.grid);
+    /// Of the [`raw_cams`] and logits of one view, at `size`: the larger of picture and mirrored picture, negatives cut.
+    pub(crate) fn of_view(raw: [Tensor<4>; 2], logits: Tensor<2>, size: [usize; 2]) -> Self {
+        let [cam, auxiliary_cam] = raw.map(|on_grid| {
             // Turned back before they grow: burn-flex visits mirrored values one by one.
             let [maps, mirrored] = aligned_halves(on_grid).map(|maps| Resize::BILINEAR.apply(maps, size));
             maps.max_pair(mirrored).clamp_min(0.0)
-        };
-        Self {
-            cam: map(model.classifier.score_patches(features.patch_tokens.clone())),
-            auxiliary_cam: map(model.auxiliary_classifier.score_patches(features.block_tokens.clone())),
-            logits: mean_of_halves(halves(outputs.logits.clone())),
-        }
+        });
+        Self { cam, auxiliary_cam, logits: mean_of_halves(halves(logits)) }
     }
 
     /// The sum of what two views gave.

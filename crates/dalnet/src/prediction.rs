@@ -3,12 +3,12 @@
 use burn::tensor::Tensor;
 
 use crate::affinity::Affinity;
-use crate::cam::Cams;
-use crate::model::DalNet;
+use crate::cam::{Cams, raw_cams};
+use crate::model::{DalNet, Outputs};
 use crate::resize::Resize;
 use crate::segmentation::Segmentation;
 use crate::similarity::similarity_maps;
-use crate::views::{aligned_halves, mean_of_halves, views};
+use crate::views::{aligned_halves, mean_of_halves, scaled, views};
 
 /// What the views of a batch say together.
 #[derive(Debug, Clone)]
@@ -20,6 +20,20 @@ pub struct Predictions {
     /// Cosines of patches and texts `[B, C + 1, h, w]` on the grid of patches of the pictures as they are, background
     /// last, mean over scales and mirror images; `None` without an alignment.
     pub similarity: Option<Tensor<4>>,
+}
+
+/// What one pass of the encoder says of pictures or of mirror images, on its grid of patches: all that is left of them
+/// before views are joined, and little enough to be sent from one process to another.
+#[derive(Debug, Clone)]
+pub struct OnGrid {
+    /// CAM and auxiliary CAM `[B, C, h, w]`, spread and not normalised.
+    cams: [Tensor<4>; 2],
+    /// Of the classifier `[B, C]`.
+    logits: Tensor<2>,
+    /// Logits of the head `[B, C + 1, h, w]`.
+    segmentation: Option<Tensor<4>>,
+    /// Cosines `[B, C + 1, h, w]`.
+    similarity: Option<Tensor<4>>,
 }
 
 /// Shows `images` `[B, 3, H, W]` to every part of the network, one pass of the encoder for each of the `scales`; an
@@ -34,21 +48,99 @@ pub fn multi_scale_predictions(
     affinity: Option<&Affinity>,
 ) -> Predictions {
     let [_, _, height, width] = images.dims();
-    let size = [height, width];
     let patch = network.encoder.patch_size();
-    let grid = size.map(|side| (side / patch).max(1));
-    let of_views = views(images, scales, patch).map(|view| {
-        let outputs = network.forward(view, Affinity::blocks(affinity));
-        Predictions {
-            cams: Cams::of_view(network, &outputs, size, affinity),
-            segmentation: network.head.as_ref().map(|head| Segmentation::of_view(head, &outputs, size)),
-            similarity: network.alignment.as_ref().map(|alignment| {
-                let maps = mean_of_halves(aligned_halves(similarity_maps(alignment, &outputs.features)));
-                Resize::BILINEAR.apply(maps, grid)
-            }),
-        }
+    join(views(images, scales, patch).map(|view| OnGrid::of(network, view, affinity)), [height, width], patch)
+}
+
+/// Half of [`multi_scale_predictions`]: the pictures at each of the `scales`, or only their mirror images.
+///
+/// # Panics
+/// When there is no scale.
+pub fn half_of_predictions(
+    network: &DalNet,
+    images: Tensor<4>,
+    scales: &[f64],
+    affinity: Option<&Affinity>,
+    mirrored: bool,
+) -> Vec<OnGrid> {
+    let scaled = scaled(images, scales, network.encoder.patch_size());
+    let turned = scaled.map(|images| if mirrored { images.flip([3]) } else { images });
+    turned.map(|images| OnGrid::of(network, images, affinity)).collect()
+}
+
+/// [`multi_scale_predictions`] of both halves. `size` `[H, W]` is that of the pictures, `patch` the encoder's.
+///
+/// # Panics
+/// When there is no scale.
+pub fn join_halves(pictures: Vec<OnGrid>, mirrored: Vec<OnGrid>, size: [usize; 2], patch: usize) -> Predictions {
+    join(pictures.into_iter().zip(mirrored).map(|(pictures, mirrored)| pictures.beside(mirrored)), size, patch)
+}
+
+/// Of what each scale gave, pictures and then mirror images.
+fn join(of_scales: impl ExactSizeIterator<Item = OnGrid>, size: [usize; 2], patch: usize) -> Predictions {
+    let (count, grid) = (of_scales.len(), size.map(|side| (side / patch).max(1)));
+    let of_views = of_scales.map(|OnGrid { cams, logits, segmentation, similarity }| Predictions {
+        cams: Cams::of_view(cams, logits.clone(), size),
+        segmentation: segmentation.map(|on_grid| Segmentation::of_view(on_grid, logits, size)),
+        similarity: similarity.map(|maps| Resize::BILINEAR.apply(mean_of_halves(aligned_halves(maps)), grid)),
     });
-    of_views.reduce(Predictions::plus).expect("there is at least one scale").of_views(scales.len())
+    of_views.reduce(Predictions::plus).expect("there is at least one scale").of_views(count)
+}
+
+impl OnGrid {
+    fn of(network: &DalNet, images: Tensor<4>, affinity: Option<&Affinity>) -> Self {
+        let Outputs { features, logits, .. } = network.forward(images, Affinity::blocks(affinity));
+        Self {
+            cams: raw_cams(network, &features, affinity),
+            logits,
+            segmentation: network.head.as_ref().map(|head| head.forward(features.patch_tokens.clone(), features.grid)),
+            similarity: network.alignment.as_ref().map(|alignment| similarity_maps(alignment, &features)),
+        }
+    }
+
+    /// Those of `other` behind these.
+    fn beside(self, other: Self) -> Self {
+        let cat = |[one, other]: [Tensor<4>; 2]| Tensor::cat(vec![one, other], 0);
+        let [cam, auxiliary_cam] = self.cams;
+        let [other_cam, other_auxiliary_cam] = other.cams;
+        Self {
+            cams: [cat([cam, other_cam]), cat([auxiliary_cam, other_auxiliary_cam])],
+            logits: Tensor::cat(vec![self.logits, other.logits], 0),
+            segmentation: self.segmentation.zip(other.segmentation).map(|(one, other)| cat([one, other])),
+            similarity: self.similarity.zip(other.similarity).map(|(one, other)| cat([one, other])),
+        }
+    }
+
+    /// All numbers in a row, to be sent.
+    pub fn flat(self) -> Tensor<1> {
+        let maps = self.cams.into_iter().chain(self.segmentation).chain(self.similarity).map(|maps| maps.flatten(0, 3));
+        Tensor::cat(maps.chain([self.logits.flatten(0, 1)]).collect(), 0)
+    }
+
+    /// How many numbers [`Self::flat`] has.
+    pub fn count(&self) -> usize {
+        let maps = self.cams.iter().chain(&self.segmentation).chain(&self.similarity);
+        maps.map(|maps| maps.dims().iter().product::<usize>()).sum::<usize>()
+            + self.logits.dims().iter().product::<usize>()
+    }
+
+    /// What another network of the same kind said of pictures of the same size, from the numbers of its [`Self::flat`].
+    ///
+    /// # Panics
+    /// When there are fewer than [`Self::count`].
+    pub fn of_flat(&self, numbers: Tensor<1>) -> Self {
+        let mut start = 0;
+        let mut take = |count: usize| {
+            start += count;
+            numbers.clone().narrow(0, start - count, count)
+        };
+        let mut maps = |like: &Tensor<4>| take(like.dims().iter().product()).reshape(like.dims());
+        let cams = self.cams.each_ref().map(&mut maps);
+        let segmentation = self.segmentation.as_ref().map(&mut maps);
+        let similarity = self.similarity.as_ref().map(&mut maps);
+        let logits = take(self.logits.dims().iter().product()).reshape(self.logits.dims());
+        Self { cams, logits, segmentation, similarity }
+    }
 }
 
 impl Predictions {

@@ -3,8 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-use crate::head::SegmentationHead;
-use crate::model::{DalNet, Outputs};
+use crate::model::DalNet;
 use crate::resize::Resize;
 use crate::views::{aligned_halves, halves, mean_of_halves, views};
 
@@ -25,17 +24,19 @@ pub struct Segmentation {
 pub fn multi_scale_segmentation(network: &DalNet, images: Tensor<4>, scales: &[f64]) -> Option<Segmentation> {
     let head = network.head.as_ref()?;
     let [_, _, height, width] = images.dims();
-    let of_views = views(images, scales, network.encoder.patch_size())
-        .map(|view| Segmentation::of_view(head, &network.forward(view, &[]), [height, width]));
+    let of_views = views(images, scales, network.encoder.patch_size()).map(|view| {
+        let outputs = network.forward(view, &[]);
+        let features = outputs.features;
+        Segmentation::of_view(head.forward(features.patch_tokens, features.grid), outputs.logits, [height, width])
+    });
     Some(of_views.reduce(Segmentation::plus)?.of_views(scales.len()))
 }
 
 impl Segmentation {
-    /// Of what one view gave, at `size`: the mean of picture and mirror image.
-    pub(crate) fn of_view(head: &SegmentationHead, outputs: &Outputs, size: [usize; 2]) -> Self {
-        let Outputs { features, logits, .. } = outputs;
-        let on_grid = mean_of_halves(aligned_halves(head.forward(features.patch_tokens.clone(), features.grid)));
-        Self { logits: Resize::BILINEAR.apply(on_grid, size), class_logits: mean_of_halves(halves(logits.clone())) }
+    /// Of the head's and the classifier's logits of one view, at `size`: the mean of picture and mirror image.
+    pub(crate) fn of_view(logits: Tensor<4>, class_logits: Tensor<2>, size: [usize; 2]) -> Self {
+        let on_grid = mean_of_halves(aligned_halves(logits));
+        Self { logits: Resize::BILINEAR.apply(on_grid, size), class_logits: mean_of_halves(halves(class_logits)) }
     }
 
     /// The sum of what two views gave.

@@ -9,13 +9,20 @@ use crate::resize::Resize;
 ///
 /// # Panics
 /// When there is no scale.
-pub(crate) fn views(images: Tensor<4>, scales: &[f64], smallest: usize) -> impl Iterator<Item = Tensor<4>> {
+pub(crate) fn views(images: Tensor<4>, scales: &[f64], smallest: usize) -> impl ExactSizeIterator<Item = Tensor<4>> {
+    scaled(images, scales, smallest).map(|scaled| Tensor::cat(vec![scaled.clone(), scaled.flip([3])], 0))
+}
+
+/// [`views`] of the pictures alone, `[B, 3, h, w]`.
+///
+/// # Panics
+/// When there is no scale.
+pub(crate) fn scaled(images: Tensor<4>, scales: &[f64], smallest: usize) -> impl ExactSizeIterator<Item = Tensor<4>> {
     assert!(!scales.is_empty(), "pictures are shown at one scale at least");
     let [_, _, height, width] = images.dims();
     scales.iter().map(move |scale| {
         let size = [height, width].map(|side| ((side as f64 * scale).floor() as usize).max(smallest));
-        let scaled = Resize::BILINEAR.apply(images.clone(), size);
-        Tensor::cat(vec![scaled.clone(), scaled.flip([3])], 0)
+        Resize::BILINEAR.apply(images.clone(), size)
     })
 }
 

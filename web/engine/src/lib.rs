@@ -2,10 +2,12 @@
 #![cfg(target_family = "wasm")]
 
 use dalnet_engine::{Backend, Encoding, EngineError, Manifest, Model, Options, Picture, Segmentation, Segmenter};
-use js_sys::{Array, Float32Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Float32Array, Object, Promise, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 unsafe extern "C" {
     /// The linker's list of what runs before all else: cubecl registers the parts of its compiler there.
@@ -45,19 +47,31 @@ impl Engine {
     }
 
     /// Runs the network on a picture (RGBA, row by row) and answers `options`; the picture is kept for [`Self::ask`].
+    /// `mirror_image`: the promise of what another engine's [`Self::mirror_image`] gives for it, which halves the time;
+    /// should it be rejected, this engine does both halves.
     pub async fn segment(
         &mut self,
         rgba: &[u8],
         width: u32,
         height: u32,
         options: JsValue,
+        mirror_image: Option<Promise>,
     ) -> Result<JsValue, JsError> {
         let options: Options = read(options)?;
         let picture = Picture::new(width as usize, height as usize, rgba)?;
-        let encoding = self.segmenter.encode(&picture).await?;
+        let encoding = match mirror_image {
+            Some(promise) => self.segmenter.encode_beside(&picture, numbers_of(promise)).await?,
+            None => self.segmenter.encode(&picture).await?,
+        };
         let segmentation = encoding.ask(&options)?;
         self.encoding = Some(encoding);
         write(&segmentation)
+    }
+
+    /// Half of [`Self::segment`], for another engine: what the network says of the picture's mirror image.
+    pub async fn mirror_image(&self, rgba: &[u8], width: u32, height: u32) -> Result<Float32Array, JsError> {
+        let picture = Picture::new(width as usize, height as usize, rgba)?;
+        Ok(Float32Array::from(self.segmenter.encode_mirror_image(&picture).await?.as_slice()))
     }
 
     /// Answers `options` for the last picture, without running the network.
@@ -117,6 +131,12 @@ impl Engine {
     fn encoding(&self) -> Result<&Encoding, JsError> {
         self.encoding.as_ref().ok_or_else(|| JsError::new("no picture was segmented yet"))
     }
+}
+
+/// The Float32Array of a promise; `None` when it gives something else, or is rejected.
+async fn numbers_of(promise: Promise) -> Option<Vec<f32>> {
+    let value = JsFuture::from(promise).await.ok()?;
+    value.dyn_into::<Float32Array>().ok().map(|numbers| numbers.to_vec())
 }
 
 /// The files of a manifest, which lie end to end in `weights`.

@@ -7,7 +7,7 @@
 
 use dalnet_engine::{Map, Options};
 use dalnet_web::Engine;
-use js_sys::{ArrayBuffer, Float32Array, Reflect, Uint8Array, WebAssembly};
+use js_sys::{ArrayBuffer, Float32Array, Promise, Reflect, Uint8Array, WebAssembly};
 use safetensors::SafeTensors;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -28,7 +28,8 @@ async fn every_view_as_native() {
     let photo = parity.tensor("rgba").unwrap();
     let (height, width) = (photo.shape()[0], photo.shape()[1]);
     let first = options(Map::Cam);
-    let at_once = engine.segment(photo.data(), width as u32, height as u32, first).await.ok().expect("a segmentation");
+    let at_once =
+        engine.segment(photo.data(), width as u32, height as u32, first, None).await.ok().expect("a segmentation");
     assert_labels("cam", &bytes(&at_once, "labels"));
     for map in Map::ALL {
         let answer = engine.ask(options(map)).ok().expect("an answer");
@@ -47,6 +48,29 @@ async fn every_view_as_native() {
     assert_similarity(&engine.similarity().ok().expect("the picture was segmented"));
 }
 
+#[wasm_bindgen_test]
+async fn another_engine_takes_half_of_the_work() {
+    let (mut engine, other) = (engine().await, engine().await);
+    let parity = SafeTensors::deserialize(PARITY).unwrap();
+    let photo = parity.tensor("rgba").unwrap();
+    let (height, width) = (photo.shape()[0] as u32, photo.shape()[1] as u32);
+    let numbers = JsValue::from(other.mirror_image(photo.data(), width, height).await.ok().expect("numbers"));
+    for promise in [Promise::resolve(&numbers), Promise::reject(&"gone".into()), Promise::resolve(&JsValue::NULL)] {
+        let segmented = engine.segment(photo.data(), width, height, options(Map::Cam), Some(promise)).await;
+        assert_labels("cam", &bytes(&segmented.ok().expect("a segmentation"), "labels"));
+        assert_similarity(&engine.similarity().ok().expect("the picture was segmented"));
+    }
+    // What is sent is used: another picture's half gives other cosines.
+    let black = vec![0; photo.data().len()];
+    let of_black = JsValue::from(other.mirror_image(&black, width, height).await.ok().expect("numbers"));
+    let promise = Promise::resolve(&of_black);
+    engine.segment(photo.data(), width, height, options(Map::Cam), Some(promise)).await.ok().expect("a segmentation");
+    let similarity = |value: &JsValue| get(value, "values").dyn_into::<Float32Array>().unwrap().to_vec();
+    let mixed = similarity(&engine.similarity().ok().expect("the picture was segmented"));
+    engine.segment(photo.data(), width, height, options(Map::Cam), None).await.ok().expect("a segmentation");
+    assert_ne!(mixed, similarity(&engine.similarity().ok().expect("the picture was segmented")));
+}
+
 /// wasm memory never shrinks: what one picture leaves behind would show in the next. A class's map has
 /// 50 kB here, and one left by each picture would be 9 MB; holes between what is in use took
 /// 0.7 MB within 300 pictures and nothing more up to 900.
@@ -60,7 +84,7 @@ async fn memory_stays_flat() {
     for index in 0..PICTURES {
         let (width, height) = [(160, 120), (120, 160), (200, 90)][index % 3];
         let rgba = (0..width * height * 4).map(|byte| (byte * (index + 3) % 251) as u8).collect::<Vec<_>>();
-        engine.segment(&rgba, width as u32, height as u32, options(Map::Cam)).await.ok().expect("a segmentation");
+        engine.segment(&rgba, width as u32, height as u32, options(Map::Cam), None).await.ok().expect("a segmentation");
         engine.ask(options(Map::Segmentation)).ok().expect("an answer");
         engine.ask(refined(Map::Fused)).ok().expect("a refined answer");
         engine.heat(1, JsValue::UNDEFINED, None).ok().expect("a heat map");

@@ -7,6 +7,7 @@ import { chooseDevice } from './device.ts';
 import init, { Engine } from './engine/dalnet_web.js';
 import type { Stage } from './error.ts';
 import type { FromWorker, Job, ToWorker } from './messages.ts';
+import { Mirror } from './mirror.ts';
 import { fetchModel } from './model.ts';
 import { openPicture, type Picture } from './picture.ts';
 import { Sentence, textOf } from './sentence.ts';
@@ -16,6 +17,8 @@ import type { Device, Heat, MapName, Question, Result, Segmentation, Similarity 
 interface Ready {
   readonly engine: Engine;
   readonly device: Device;
+  /** Does half of the work on the CPU, where there is a second core. */
+  readonly mirror: Mirror | null;
 }
 
 let engine: Promise<Ready | null> = Promise.resolve(null);
@@ -60,16 +63,17 @@ async function start({ preference, manifestUrl }: Extract<ToWorker, { type: 'sta
     post({ type: 'device', ...choice });
     stage = 'model';
     const count = new ByteCount(2, (loaded, total) => post({ type: 'download', loaded, total }));
-    const [model] = await Promise.all([
+    const [model, module] = await Promise.all([
       fetchModel(manifestUrl, (loaded, total) => count.set(0, loaded, total)),
       loadModule((loaded) => count.set(1, loaded, ENGINE_BYTES)),
     ]);
     stage = 'engine';
     post({ type: 'loading' });
+    const mirror = choice.device === 'cpu' ? Mirror.start(module, model) : null;
     const loaded = await Engine.load(model.manifestText, model.weights, choice.device);
     const [maps, map] = [loaded.maps as MapName[], loaded.map as MapName];
     post({ type: 'ready', classes: model.manifest.classes, maps, map, refines: loaded.refines });
-    return { engine: loaded, device: choice.device };
+    return { engine: loaded, device: choice.device, mirror };
   } catch (error) {
     fail(stage, error);
     return null;
@@ -77,7 +81,7 @@ async function start({ preference, manifestUrl }: Extract<ToWorker, { type: 'sta
 }
 
 /** Downloads the wasm module and compiles it while it arrives. */
-async function loadModule(onBytes: (loaded: number) => void): Promise<void> {
+async function loadModule(onBytes: (loaded: number) => void): Promise<WebAssembly.Module> {
   onBytes(0);
   const url = new URL('./engine/dalnet_web_bg.wasm', import.meta.url);
   const response = await request(url.href, 'The engine');
@@ -96,7 +100,10 @@ async function loadModule(onBytes: (loaded: number) => void): Promise<void> {
     },
   });
   try {
-    await init({ module_or_path: new Response(body, { headers: { 'content-type': 'application/wasm' } }) });
+    const response = new Response(body, { headers: { 'content-type': 'application/wasm' } });
+    const module = await WebAssembly.compileStreaming(response);
+    await init({ module_or_path: module });
+    return module;
   } catch (error) {
     // The compiler reports a broken download in words of its own.
     throw broken ?? error;
@@ -130,12 +137,12 @@ function hand({ bitmap, sourceWidth, sourceHeight }: Picture, isWanted: boolean)
 }
 
 /** Runs the network on `picture`, or without one asks about the picture that the engine remembers. */
-async function answer({ engine, device }: Ready, picture: Picture | null, question: Question): Promise<Result> {
+async function answer({ engine, device, mirror }: Ready, picture: Picture | null, question: Question): Promise<Result> {
   const { classes, backgroundThreshold, map = engine.map as MapName, refine = engine.refines, heats = [] } = question;
   const options = { classes, background_threshold: backgroundThreshold, map, refine };
   const begin = performance.now();
   const segmentation = (await (picture
-    ? engine.segment(picture.rgba, picture.width, picture.height, options)
+    ? engine.segment(picture.rgba, picture.width, picture.height, options, mirror?.of(picture))
     : engine.ask(options))) as Segmentation;
   const milliseconds = performance.now() - begin;
   return {

@@ -40,6 +40,29 @@ fn rgba(width: usize, height: usize) -> Vec<u8> {
 }
 
 #[test]
+fn another_segmenter_takes_half_of_the_work() {
+    let (segmenter, other) = (Segmenter::load(model(), Device::flex()).unwrap(), model());
+    let other = Segmenter::load(Model { tensors: tensors_of(&segmenter.network), ..other }, Device::flex()).unwrap();
+    let pixels = rgba(90, 61);
+    let picture = Picture::new(90, 61, &pixels).unwrap();
+    let options = Options { classes: Some(vec![1, 2, 3]), background_threshold: Some(0.2), ..Options::default() };
+    let alone = block_on(segmenter.encode(&picture)).unwrap();
+    let labels = alone.ask(&options).unwrap().labels;
+    let numbers = block_on(other.encode_mirror_image(&picture)).unwrap();
+    let wrong = numbers.iter().map(|value| -value).collect();
+    let encode = |mirror_image: Option<Vec<f32>>| {
+        let encoding = block_on(segmenter.encode_beside(&picture, std::future::ready(mirror_image))).unwrap();
+        encoding.ask(&options).unwrap().labels
+    };
+    // Failed, of another picture, or of another model: then it does everything itself.
+    for mirror_image in [Some(numbers.clone()), None, Some(Vec::new()), Some(numbers[1..].to_vec())] {
+        let differ = encode(mirror_image).iter().zip(&labels).filter(|(one, other)| one != other).count();
+        assert!(differ * 1000 < labels.len(), "{differ} of {} labels", labels.len());
+    }
+    assert_ne!(encode(Some(wrong)), labels, "what is sent is used");
+}
+
+#[test]
 fn one_encoding_answers_as_often_as_asked() {
     let segmenter = Segmenter::load(model(), Device::flex()).unwrap();
     assert_eq!(segmenter.classes(), ["cat", "dog", "sheep"]);
