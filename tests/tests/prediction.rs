@@ -50,71 +50,73 @@ fn similarity(network: &DalNet, images: &Tensor<4>, scales: &[f64]) -> Tensor<4>
     views.reduce(|sum, view| sum + view).expect("a scale") / (2.0 * scales.len() as f64)
 }
 
-#[test]
-fn each_view_is_as_alone() {
+/// Calls `check` with one scale, and with several and CAMs that are spread.
+fn on_all_devices(what: &str, mut check: impl FnMut(&DalNet, &Tensor<4>, &[f64], Option<&Affinity>, &mut Worst)) {
     for (backend, device) in devices() {
         let network = network(&device);
-        let mut worst = Worst::new(format!("predictions on {backend}"), TOLERANCE);
+        let mut worst = Worst::new(format!("{what} on {backend}"), TOLERANCE);
         let affinity = Affinity::of_all_blocks(2);
-        for (size, scales, affinity) in [([24, 32], &[1.0][..], None), ([20, 28], &SCALES, Some(&affinity))] {
-            let images = waves([2, 3, size[0], size[1]], 1.1, &device);
-            let all = multi_scale_predictions(&network, images.clone(), scales, affinity);
-            let cams = multi_scale_cam(&network, images.clone(), scales, affinity);
-            worst.compare("CAM", all.cams.cam, &cams.cam.into_data());
-            worst.compare("auxiliary CAM", all.cams.auxiliary_cam.clone(), &cams.auxiliary_cam.clone().into_data());
-            worst.compare("logits", all.cams.logits, &cams.logits.into_data());
-            let segmentation = multi_scale_segmentation(&network, images.clone(), scales).expect("a head");
-            let of_all = all.segmentation.expect("a head");
-            let fused = fused_maps(foreground_maps(of_all.logits.clone()), all.cams.auxiliary_cam);
-            worst.compare("segmentation", of_all.logits, &segmentation.logits.clone().into_data());
-            let [background, classes] = [(0, 1), (1, CLASSES)].map(|(first, count)| {
-                segmentation.logits.clone().narrow(1, first, count).into_data().iter::<f32>().collect::<Vec<_>>()
-            });
-            let auxiliary_cam = cams.auxiliary_cam.into_data();
-            let pixels = size[0] * size[1];
-            let mean = classes.iter().zip(auxiliary_cam.iter::<f32>()).enumerate().map(|(index, (logit, cam))| {
-                let background = background[index / (CLASSES * pixels) * pixels + index % pixels];
-                0.7 * cam + 0.3 / (1.0 + (background - logit).exp())
-            });
-            let mean = TensorData::new(mean.collect::<Vec<_>>(), [2, CLASSES, size[0], size[1]]);
-            worst.compare("fused", fused, &mean);
-            let of_all = all.similarity.expect("an alignment");
-            assert_eq!(of_all.dims(), [2, CLASSES + 1, size[0] / PATCH, size[1] / PATCH]);
-            worst.compare("similarity", of_all, &similarity(&network, &images, scales).into_data());
+        for ([height, width], scales, affinity) in [([24, 32], &[1.0][..], None), ([20, 28], &SCALES, Some(&affinity))]
+        {
+            check(&network, &waves([2, 3, height, width], 1.1, &device), scales, affinity, &mut worst);
         }
         worst.check();
     }
 }
 
+#[test]
+fn each_view_is_as_alone() {
+    on_all_devices("predictions", |network, images, scales, affinity, worst| {
+        let [_, _, height, width] = images.dims();
+        let all = multi_scale_predictions(network, images.clone(), scales, affinity);
+        let cams = multi_scale_cam(network, images.clone(), scales, affinity);
+        worst.compare("CAM", all.cams.cam, &cams.cam.into_data());
+        worst.compare("auxiliary CAM", all.cams.auxiliary_cam.clone(), &cams.auxiliary_cam.clone().into_data());
+        worst.compare("logits", all.cams.logits, &cams.logits.into_data());
+        let segmentation = multi_scale_segmentation(network, images.clone(), scales).expect("a head");
+        let of_all = all.segmentation.expect("a head");
+        let fused = fused_maps(foreground_maps(of_all.logits.clone()), all.cams.auxiliary_cam);
+        worst.compare("segmentation", of_all.logits, &segmentation.logits.clone().into_data());
+        let [background, classes] = [(0, 1), (1, CLASSES)].map(|(first, count)| {
+            segmentation.logits.clone().narrow(1, first, count).into_data().iter::<f32>().collect::<Vec<_>>()
+        });
+        let auxiliary_cam = cams.auxiliary_cam.into_data();
+        let pixels = height * width;
+        let mean = classes.iter().zip(auxiliary_cam.iter::<f32>()).enumerate().map(|(index, (logit, cam))| {
+            let background = background[index / (CLASSES * pixels) * pixels + index % pixels];
+            0.7 * cam + 0.3 / (1.0 + (background - logit).exp())
+        });
+        let mean = TensorData::new(mean.collect::<Vec<_>>(), [2, CLASSES, height, width]);
+        worst.compare("fused", fused, &mean);
+        let of_all = all.similarity.expect("an alignment");
+        assert_eq!(of_all.dims(), [2, CLASSES + 1, height / PATCH, width / PATCH]);
+        worst.compare("similarity", of_all, &similarity(network, images, scales).into_data());
+    });
+}
+
 /// As two browser workers compute them: the mirror images' half travels as numbers.
 #[test]
 fn halves_joined_are_the_whole() {
-    for (backend, device) in devices() {
-        let network = network(&device);
-        let mut worst = Worst::new(format!("halves on {backend}"), TOLERANCE);
-        let affinity = Affinity::of_all_blocks(2);
-        for (size, scales, affinity) in [([24, 32], &[1.0][..], None), ([20, 28], &SCALES, Some(&affinity))] {
-            let images = waves([2, 3, size[0], size[1]], 1.1, &device);
-            let whole = multi_scale_predictions(&network, images.clone(), scales, affinity);
-            let [own, other] =
-                [false, true].map(|mirrored| half_of_predictions(&network, images.clone(), scales, affinity, mirrored));
-            assert_eq!((own.len(), other.len()), (scales.len(), scales.len()));
-            let sent = own.iter().zip(other).map(|(own, other)| {
-                let numbers = other.flat();
-                assert_eq!(numbers.dims(), [own.count()]);
-                own.of_flat(numbers)
-            });
-            let joined = join_halves(own.clone(), sent.collect(), size, PATCH);
-            worst.compare("CAM", joined.cams.cam, &whole.cams.cam.into_data());
-            worst.compare("auxiliary CAM", joined.cams.auxiliary_cam, &whole.cams.auxiliary_cam.into_data());
-            worst.compare("logits", joined.cams.logits, &whole.cams.logits.into_data());
-            let [joined_head, head] =
-                [joined.segmentation, whole.segmentation].map(|segmentation| segmentation.expect("a head"));
-            worst.compare("segmentation", joined_head.logits, &head.logits.into_data());
-            worst.compare("class logits", joined_head.class_logits, &head.class_logits.into_data());
-            let similarity = whole.similarity.expect("an alignment").into_data();
-            worst.compare("similarity", joined.similarity.expect("an alignment"), &similarity);
-        }
-        worst.check();
-    }
+    on_all_devices("halves", |network, images, scales, affinity, worst| {
+        let [_, _, height, width] = images.dims();
+        let whole = multi_scale_predictions(network, images.clone(), scales, affinity);
+        let [own, other] =
+            [false, true].map(|mirrored| half_of_predictions(network, images.clone(), scales, affinity, mirrored));
+        assert_eq!((own.len(), other.len()), (scales.len(), scales.len()));
+        let sent = own.iter().zip(other).map(|(own, other)| {
+            let numbers = other.flat();
+            assert_eq!(numbers.dims(), [own.count()]);
+            own.of_flat(numbers)
+        });
+        let joined = join_halves(own.clone(), sent.collect(), [height, width], PATCH);
+        worst.compare("CAM", joined.cams.cam, &whole.cams.cam.into_data());
+        worst.compare("auxiliary CAM", joined.cams.auxiliary_cam, &whole.cams.auxiliary_cam.into_data());
+        worst.compare("logits", joined.cams.logits, &whole.cams.logits.into_data());
+        let [joined_head, head] =
+            [joined.segmentation, whole.segmentation].map(|segmentation| segmentation.expect("a head"));
+        worst.compare("segmentation", joined_head.logits, &head.logits.into_data());
+        worst.compare("class logits", joined_head.class_logits, &head.class_logits.into_data());
+        let similarity = whole.similarity.expect("an alignment").into_data();
+        worst.compare("similarity", joined.similarity.expect("an alignment"), &similarity);
+    });
 }

@@ -3,7 +3,7 @@
 use dalnet_assets::ModelError;
 use thiserror::Error;
 
-use crate::picture::{MAX_PIXELS, MIN_SIDE};
+use crate::limits::{MAX_PIXELS, MIN_SIDE};
 
 /// Errors of the engine; each says what is wrong and what to do.
 #[derive(Debug, Error)]

@@ -9,6 +9,7 @@ mod encoding;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod limits;
 mod map_values;
 mod maps;
 mod picture;
@@ -20,6 +21,7 @@ pub use dalnet_assets::{Manifest, Map, Model};
 pub use device::Backend;
 pub use encoding::{Encoding, Options};
 pub use error::EngineError;
+pub use limits::{MAX_PIXELS, MIN_SIDE};
 pub use maps::Maps;
-pub use picture::{MAX_PIXELS, MIN_SIDE, Picture};
+pub use picture::Picture;
 pub use segmenter::Segmenter;

@@ -6,14 +6,11 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::error::EngineError;
+use crate::limits::{MAX_PIXELS, MIN_SIDE};
 
 #[cfg(test)]
 mod tests;
 
-/// Shorter side of the smallest picture that is segmented, in pixels: less shows nothing to recognise.
-pub const MIN_SIDE: usize = 16;
-/// Pixels of the largest picture: 256 MB as RGBA, which a browser tab still holds.
-pub const MAX_PIXELS: usize = 64_000_000;
 /// What transparent pixels are seen on: middle grey, 0 after normalisation of the shipped model.
 const BACKDROP: u32 = 127;
 

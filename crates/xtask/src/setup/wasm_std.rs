@@ -2,11 +2,12 @@
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::rust::Toolchain;
 use super::{Outcome, wasm_std_source};
 use crate::process::{Log, Tool};
 use crate::workspace::{WASM_TARGET, Workspace};
@@ -18,58 +19,36 @@ pub(super) const REMEDY: &str = "with rustup: `rustup target add wasm32-unknown-
 /// Longer than any download that is still alive.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(300);
 
-/// The compiler whose sysroot gets the library.
-pub(super) struct Toolchain {
-    pub(super) sysroot: PathBuf,
-    pub(super) version: String,
-}
-
-impl Toolchain {
-    fn of(workspace: &Workspace) -> Result<Self> {
-        let sysroot = Tool::new("rustc").args(["--print", "sysroot"]).current_dir(&workspace.root).output()?;
-        Ok(Self { sysroot: PathBuf::from(sysroot), version: super::rust::rustc_version(workspace)? })
-    }
-
-    /// The folder of the library's compiled crates.
-    pub(super) fn library(&self) -> PathBuf {
-        self.sysroot.join("lib/rustlib").join(WASM_TARGET).join("lib")
-    }
-
-    /// Whether a crate that uses std really compiles for wasm.
-    fn compiles(&self, workspace: &Workspace) -> Result<bool> {
-        let folder = workspace.cache.join("wasm-std");
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        let probe = folder.join("probe.rs");
-        fs::write(&probe, "pub fn probe() -> Vec<u8> { Vec::new() }\n")
-            .with_context(|| format!("writing {}", probe.display()))?;
-        Ok(Tool::new("rustc")
-            .args(["--target", WASM_TARGET, "--crate-type", "lib", "--emit", "metadata"])
-            .arg("--out-dir")
-            .arg(&folder)
-            .arg(&probe)
-            .current_dir(&workspace.root)
-            .succeeds())
-    }
-}
-
 pub(super) fn ensure(workspace: &Workspace, log: &Log) -> Result<Outcome> {
     let toolchain = Toolchain::of(workspace)?;
     let from_source = env::var("WASM_STD_FROM_SOURCE").is_ok_and(|value| value == "1");
-    let outcome = if toolchain.compiles(workspace)? {
+    let outcome = if compiles(workspace)? {
         Outcome::Present(format!("for rustc {}", toolchain.version))
-    } else if !from_source && rustup_adds(workspace, log) && toolchain.compiles(workspace)? {
+    } else if !from_source && rustup_adds(workspace, log) && compiles(workspace)? {
         Outcome::Installed("by rustup".to_owned())
     } else {
         wasm_std_source::install(workspace, &toolchain, log)?;
-        ensure!(
-            toolchain.compiles(workspace)?,
-            "rustc does not accept what was built into {}",
-            toolchain.library().display()
-        );
+        ensure!(compiles(workspace)?, "rustc does not accept what was built into {}", toolchain.library().display());
         Outcome::Installed("from Debian's rust-src".to_owned())
     };
     forget_other_library(workspace, &toolchain, matches!(outcome, Outcome::Present(_)))?;
     Ok(outcome)
+}
+
+/// Whether a crate that uses std really compiles for wasm.
+fn compiles(workspace: &Workspace) -> Result<bool> {
+    let folder = workspace.cache.join("wasm-std");
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let probe = folder.join("probe.rs");
+    fs::write(&probe, "pub fn probe() -> Vec<u8> { Vec::new() }\n")
+        .with_context(|| format!("writing {}", probe.display()))?;
+    Ok(Tool::new("rustc")
+        .args(["--target", WASM_TARGET, "--crate-type", "lib", "--emit", "metadata"])
+        .arg("--out-dir")
+        .arg(&folder)
+        .arg(&probe)
+        .current_dir(&workspace.root)
+        .succeeds())
 }
 
 fn rustup_adds(workspace: &Workspace, log: &Log) -> bool {

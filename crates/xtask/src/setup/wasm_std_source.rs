@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::wasm_std::Toolchain;
+use super::rust::Toolchain;
 use crate::process::{Log, Tool, find_program};
 use crate::workspace::{WASM_TARGET, Workspace};
 
