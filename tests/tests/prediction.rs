@@ -5,7 +5,7 @@ use dalnet::affinity::Affinity;
 use dalnet::alignment::{AlignmentConfig, TextSide};
 use dalnet::cam::{SCALES, multi_scale_cam};
 use dalnet::head::HeadConfig;
-use dalnet::prediction::{half_of_predictions, join_halves, multi_scale_predictions};
+use dalnet::prediction::{half_on_grid, join, join_without_maps, multi_scale_predictions, views_on_grid};
 use dalnet::resize::Resize;
 use dalnet::segmentation::{foreground_maps, fused_maps, multi_scale_segmentation};
 use dalnet::similarity::similarity_maps;
@@ -101,14 +101,15 @@ fn halves_joined_are_the_whole() {
         let [_, _, height, width] = images.dims();
         let whole = multi_scale_predictions(network, images.clone(), scales, affinity);
         let [own, other] =
-            [false, true].map(|mirrored| half_of_predictions(network, images.clone(), scales, affinity, mirrored));
+            [false, true].map(|mirrored| half_on_grid(network, images.clone(), scales, affinity, mirrored));
         assert_eq!((own.len(), other.len()), (scales.len(), scales.len()));
         let sent = own.iter().zip(other).map(|(own, other)| {
             let numbers = other.flat();
             assert_eq!(numbers.dims(), [own.count()]);
             own.of_flat(numbers)
         });
-        let joined = join_halves(own.clone(), sent.collect(), [height, width], PATCH);
+        let halves = own.iter().zip(sent).map(|(own, other)| own.clone().beside(other)).collect::<Vec<_>>();
+        let joined = join(halves.into_iter(), [height, width], PATCH);
         worst.compare("CAM", joined.cams.cam, &whole.cams.cam.into_data());
         worst.compare("auxiliary CAM", joined.cams.auxiliary_cam, &whole.cams.auxiliary_cam.into_data());
         worst.compare("logits", joined.cams.logits, &whole.cams.logits.into_data());
@@ -118,5 +119,34 @@ fn halves_joined_are_the_whole() {
         worst.compare("class logits", joined_head.class_logits, &head.class_logits.into_data());
         let similarity = whole.similarity.expect("an alignment").into_data();
         worst.compare("similarity", joined.similarity.expect("an alignment"), &similarity);
+    });
+}
+
+/// As the engine answers questions: one class after the other, of what was read from the device once.
+#[test]
+fn classes_joined_alone_are_those_of_the_whole() {
+    on_all_devices("classes", |network, images, scales, affinity, worst| {
+        let [_, _, height, width] = images.dims();
+        let size = [height, width];
+        let whole = multi_scale_predictions(network, images.clone(), scales, affinity);
+        let views = views_on_grid(network, images.clone(), scales, affinity);
+        let (logits, similarity) = join_without_maps(&views, size, PATCH);
+        worst.compare("logits", logits, &whole.cams.logits.into_data());
+        let expected = whole.similarity.expect("an alignment").into_data();
+        worst.compare("similarity", similarity.expect("an alignment"), &expected);
+        let head = whole.segmentation.expect("a head").logits;
+        for class in 0..CLASSES {
+            let alone = join(views.iter().map(|view| view.of_class(class)), size, PATCH);
+            let only = |maps: &Tensor<4>, place: usize| maps.clone().narrow(1, place, 1);
+            worst.compare("CAM", alone.cams.cam, &only(&whole.cams.cam, class).into_data());
+            worst.compare(
+                "auxiliary CAM",
+                alone.cams.auxiliary_cam,
+                &only(&whole.cams.auxiliary_cam, class).into_data(),
+            );
+            let expected = Tensor::cat(vec![only(&head, 0), only(&head, class + 1)], 1);
+            worst.compare("segmentation", alone.segmentation.expect("a head").logits, &expected.into_data());
+            assert!(alone.similarity.is_none());
+        }
     });
 }

@@ -3,17 +3,18 @@
 use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use dalnet::prediction::{OnGrid, join};
 use dalnet::refine::Refinement;
 use dalnet_assets::{Map, Normalisation};
 
 use crate::error::EngineError;
-use crate::maps::find;
+use crate::maps::{Maps, find};
 use crate::picture::normalised;
 
 /// Leaves pixels in 0..1.
 const AS_THEY_ARE: Normalisation = Normalisation { mean: [0.0; 3], std: [1.0; 3] };
 
-/// Maps of all kinds of one picture.
+/// Maps of all kinds of one picture, each made when it is first asked for: most never are.
 #[derive(Debug, Clone)]
 pub(crate) struct MapValues {
     /// `[height, width]`.
@@ -22,25 +23,51 @@ pub(crate) struct MapValues {
     pixels: Vec<u8>,
     /// How it is refined.
     refinement: Refinement,
+    /// What the maps are made of, for each scale, on the host.
+    views: Vec<OnGrid>,
+    /// Side of the encoder's patches.
+    patch: usize,
     kinds: Vec<(Map, Kind)>,
 }
 
-/// Maps of one kind, 0..1.
+/// Maps of one kind, `[height, width]` in 0..1 for each class.
 #[derive(Debug, Clone)]
 struct Kind {
-    /// `[C, height, width]`.
-    plain: Vec<f32>,
-    /// `[height, width]` for each class, made when it is first asked for.
+    plain: Vec<OnceLock<Vec<f32>>>,
     refined: Vec<OnceLock<Vec<f32>>>,
 }
 
 impl MapValues {
-    /// Of `values` `[C, height, width]`, and the picture as RGB bytes `[height, width, 3]`.
-    pub(crate) fn new(size: [usize; 2], pixels: Vec<u8>, refinement: Refinement, values: Vec<(Map, Vec<f32>)>) -> Self {
+    /// Of the `views` of a picture, which is given as RGB bytes `[height, width, 3]`, for a network whose maps are `kinds`.
+    pub(crate) fn new(
+        size: [usize; 2],
+        pixels: Vec<u8>,
+        refinement: Refinement,
+        views: Vec<OnGrid>,
+        patch: usize,
+        kinds: Vec<Map>,
+        classes: usize,
+    ) -> Self {
+        let kind = || Kind { plain: vec![OnceLock::new(); classes], refined: vec![OnceLock::new(); classes] };
+        let kinds = kinds.into_iter().map(|map| (map, kind())).collect();
+        Self { size, pixels, refinement, views, patch, kinds }
+    }
+
+    /// Of maps `[C, height, width]` that are there already.
+    #[cfg(test)]
+    pub(crate) fn of_values(
+        size: [usize; 2],
+        pixels: Vec<u8>,
+        refinement: Refinement,
+        values: Vec<(Map, Vec<f32>)>,
+    ) -> Self {
         let area = size[0] * size[1];
-        let kind = |plain: Vec<f32>| Kind { refined: vec![OnceLock::new(); plain.len() / area], plain };
+        let kind = |plain: Vec<f32>| Kind {
+            refined: vec![OnceLock::new(); plain.len() / area],
+            plain: plain.chunks_exact(area).map(|map| OnceLock::from(map.to_vec())).collect(),
+        };
         let kinds = values.into_iter().map(|(map, values)| (map, kind(values))).collect();
-        Self { size, pixels, refinement, kinds }
+        Self { size, pixels, refinement, views: Vec::new(), patch: 1, kinds }
     }
 
     /// `[height, width]`.
@@ -55,7 +82,7 @@ impl MapValues {
     pub(crate) fn of(&self, map: Map, classes: &[usize], refined: bool) -> Result<Vec<&[f32]>, EngineError> {
         let kind = find(&self.kinds, map)?;
         if !refined {
-            return Ok(classes.iter().map(|class| self.plain(kind, *class)).collect());
+            return classes.iter().map(|class| self.plain(kind, *class)).collect();
         }
         let missing = classes.iter().copied().filter(|class| kind.refined[*class].get().is_none()).collect::<Vec<_>>();
         // Together: the weights of a pixel's neighbours are the same for all.
@@ -71,17 +98,29 @@ impl MapValues {
         self.size[0] * self.size[1]
     }
 
-    fn plain<'a>(&self, kind: &'a Kind, class: usize) -> &'a [f32] {
-        &kind.plain[class * self.area()..][..self.area()]
+    fn plain<'a>(&'a self, kind: &'a Kind, class: usize) -> Result<&'a [f32], EngineError> {
+        if kind.plain[class].get().is_none() {
+            let of_class = self.views.iter().map(|view| view.of_class(class));
+            // All kinds share the way there.
+            for (map, tensor) in Maps::from(join(of_class, self.size, self.patch)).maps {
+                let values = read(tensor)?;
+                find(&self.kinds, map)?.plain[class].get_or_init(|| values);
+            }
+        }
+        Ok(kind.plain[class].get().map_or(&[], Vec::as_slice))
     }
 
     /// `[classes.len(), height, width]`.
     fn refine(&self, kind: &Kind, classes: &[usize]) -> Result<Vec<f32>, EngineError> {
         let ([height, width], device) = (self.size, Device::flex());
         let pixels = normalised(&self.pixels, self.size, AS_THEY_ARE, &device);
-        let maps = classes.iter().flat_map(|class| self.plain(kind, *class)).copied().collect::<Vec<_>>();
-        let maps = Tensor::from_data(TensorData::new(maps, [1, classes.len(), height, width]), &device);
-        let refined = self.refinement.refine_within_range(pixels, maps);
-        refined.into_data().try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}")))
+        let plain = classes.iter().map(|class| self.plain(kind, *class)).collect::<Result<Vec<_>, _>>()?;
+        let maps = Tensor::from_data(TensorData::new(plain.concat(), [1, classes.len(), height, width]), &device);
+        read(self.refinement.refine_within_range(pixels, maps))
     }
+}
+
+/// The values of a tensor of the host.
+fn read(tensor: Tensor<4>) -> Result<Vec<f32>, EngineError> {
+    tensor.into_data().try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}")))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dalnet::DalNet;
-use dalnet::prediction::{OnGrid, half_of_predictions, join_halves};
+use dalnet::prediction::{OnGrid, half_on_grid, join_without_maps, views_on_grid};
 use dalnet_assets::{Input, Map, Model, ModelSpec};
 use web_time::Instant;
 
@@ -12,7 +12,6 @@ use crate::answer::{Segmentation, Similarity};
 use crate::encoding::{Encoding, Options};
 use crate::error::EngineError;
 use crate::map_values::MapValues;
-use crate::maps::Maps;
 use crate::picture::{Picture, normalised};
 
 #[cfg(test)]
@@ -63,8 +62,10 @@ impl Segmenter {
     /// A picture with too small a side; [`EngineError::Device`] when results cannot be read back.
     pub async fn encode(&self, picture: &Picture<'_>) -> Result<Encoding, EngineError> {
         let shown = self.show(picture)?;
-        let maps = Maps::of(&self.network, shown.input.clone(), &self.spec.input);
-        self.encoding(picture, shown, maps).await
+        let Input { scales, affinity, .. } = &self.spec.input;
+        let views = views_on_grid(&self.network, shown.input.clone(), scales, affinity.as_ref());
+        let views = on_host(&views, read_all(&views).await?);
+        self.encoding(picture, shown, views)
     }
 
     /// [`Self::encode`], while another segmenter of the same model runs the network on the picture's mirror image, half of
@@ -82,19 +83,12 @@ impl Segmenter {
         let own = self.half(&shown, false);
         let expected = own.iter().map(OnGrid::count).sum::<usize>();
         let mirrored = match mirror_image.await.filter(|numbers| numbers.len() == expected) {
-            Some(numbers) => {
-                let numbers = Tensor::from_data(TensorData::new(numbers, [expected]), &self.device);
-                let mut start = 0;
-                let of_scale = |own: &OnGrid| {
-                    start += own.count();
-                    own.of_flat(numbers.clone().narrow(0, start - own.count(), own.count()))
-                };
-                own.iter().map(of_scale).collect()
-            }
-            None => self.half(&shown, true),
+            Some(numbers) => numbers,
+            None => read_all(&self.half(&shown, true)).await?,
         };
-        let maps = join_halves(own, mirrored, shown.size, self.network.encoder.patch_size()).into();
-        self.encoding(picture, shown, maps).await
+        let (mirrored, own) = (on_host(&own, mirrored), on_host(&own, read_all(&own).await?));
+        let views = own.into_iter().zip(mirrored).map(|(own, mirrored)| own.beside(mirrored)).collect();
+        self.encoding(picture, shown, views)
     }
 
     /// What the network says of the picture's mirror image, for [`Self::encode_beside`] of another segmenter.
@@ -102,8 +96,7 @@ impl Segmenter {
     /// # Errors
     /// As [`Self::encode`].
     pub async fn encode_mirror_image(&self, picture: &Picture<'_>) -> Result<Vec<f32>, EngineError> {
-        let halves = self.half(&self.show(picture)?, true);
-        read(Tensor::cat(halves.into_iter().map(OnGrid::flat).collect(), 0)).await
+        read_all(&self.half(&self.show(picture)?, true)).await
     }
 
     fn show(&self, picture: &Picture<'_>) -> Result<Shown, EngineError> {
@@ -116,29 +109,23 @@ impl Segmenter {
 
     fn half(&self, shown: &Shown, mirrored: bool) -> Vec<OnGrid> {
         let Input { scales, affinity, .. } = &self.spec.input;
-        half_of_predictions(&self.network, shown.input.clone(), scales, affinity.as_ref(), mirrored)
+        half_on_grid(&self.network, shown.input.clone(), scales, affinity.as_ref(), mirrored)
     }
 
-    async fn encoding(&self, picture: &Picture<'_>, shown: Shown, maps: Maps) -> Result<Encoding, EngineError> {
+    fn encoding(&self, picture: &Picture<'_>, shown: Shown, views: Vec<OnGrid>) -> Result<Encoding, EngineError> {
         let Shown { start, pixels, size, prepared, .. } = shown;
-        let Maps { maps, similarity, logits } = maps;
-        let logits = read(logits).await?;
-        let mut values = Vec::with_capacity(maps.len());
-        for (map, tensor) in maps {
-            values.push((map, read(tensor).await?));
-        }
-        let similarity = match similarity {
-            Some(tensor) => {
-                let [_, _, rows, columns] = tensor.dims();
-                let names = self.classes().iter().cloned().chain(["background".to_owned()]).collect();
-                Some(Similarity { rows, columns, names, values: read(tensor).await? })
-            }
-            None => None,
-        };
+        let patch = self.network.encoder.patch_size();
+        let (logits, similarity) = join_without_maps(&views, size, patch);
+        let similarity = similarity.map(|tensor| {
+            let [_, _, rows, columns] = tensor.dims();
+            let names = self.classes().iter().cloned().chain(["background".to_owned()]).collect();
+            Ok::<_, EngineError>(Similarity { rows, columns, names, values: values(tensor.into_data())? })
+        });
+        let similarity = similarity.transpose()?;
         let timings = vec![("prepare", prepared), ("encode", start.elapsed() - prepared)];
         let refinement = self.spec.input.refinement.clone().unwrap_or_default();
-        let maps = MapValues::new(size, pixels, refinement, values);
-        Ok(Encoding::new(&self.spec, picture.size(), maps, &logits, similarity, timings))
+        let maps = MapValues::new(size, pixels, refinement, views, patch, self.maps(), self.classes().len());
+        Ok(Encoding::new(&self.spec, picture.size(), maps, &values(logits.into_data())?, similarity, timings))
     }
 
     /// Segments a picture: [`Self::encode`], then [`Encoding::ask`].
@@ -162,8 +149,24 @@ struct Shown {
     prepared: Duration,
 }
 
-/// The values of a tensor of the device.
-async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EngineError> {
-    let data = tensor.into_data_async().await.map_err(|error| EngineError::Device(format!("{error:?}")))?;
+/// All numbers of views on the device.
+async fn read_all(views: &[OnGrid]) -> Result<Vec<f32>, EngineError> {
+    let numbers = Tensor::cat(views.iter().cloned().map(OnGrid::flat).collect(), 0);
+    values(numbers.into_data_async().await.map_err(|error| EngineError::Device(format!("{error:?}")))?)
+}
+
+/// The same views on the host, where maps are made of them.
+fn on_host(views: &[OnGrid], numbers: Vec<f32>) -> Vec<OnGrid> {
+    let count = numbers.len();
+    let numbers = Tensor::from_data(TensorData::new(numbers, [count]), &Device::flex());
+    let mut start = 0;
+    let view = |view: &OnGrid| {
+        start += view.count();
+        view.of_flat(numbers.clone().narrow(0, start - view.count(), view.count()))
+    };
+    views.iter().map(view).collect()
+}
+
+fn values(data: TensorData) -> Result<Vec<f32>, EngineError> {
     data.try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}")))
 }

@@ -8,7 +8,7 @@ use crate::model::{DalNet, Outputs};
 use crate::resize::Resize;
 use crate::segmentation::Segmentation;
 use crate::similarity::similarity_maps;
-use crate::views::{aligned_halves, mean_of_halves, scaled, views};
+use crate::views::{aligned_halves, halves, mean_of_halves, scaled, views};
 
 /// What the views of a batch say together.
 #[derive(Debug, Clone)]
@@ -22,8 +22,8 @@ pub struct Predictions {
     pub similarity: Option<Tensor<4>>,
 }
 
-/// What one pass of the encoder says of pictures or of mirror images, on its grid of patches: all that is left of them
-/// before views are joined, and little enough to be sent from one process to another.
+/// What one pass of the encoder says of pictures, of mirror images, or of both in this order, on its grid of patches: all
+/// that is left of them before views are joined, and little enough to be sent from one process to another.
 #[derive(Debug, Clone)]
 pub struct OnGrid {
     /// CAM and auxiliary CAM `[B, C, h, w]`, spread and not normalised.
@@ -52,11 +52,20 @@ pub fn multi_scale_predictions(
     join(views(images, scales, patch).map(|view| OnGrid::of(network, view, affinity)), [height, width], patch)
 }
 
-/// Half of [`multi_scale_predictions`]: the pictures at each of the `scales`, or only their mirror images.
+/// What [`multi_scale_predictions`] joins: for each of the `scales` what the network says of pictures and mirror images.
 ///
 /// # Panics
 /// When there is no scale.
-pub fn half_of_predictions(
+pub fn views_on_grid(network: &DalNet, images: Tensor<4>, scales: &[f64], affinity: Option<&Affinity>) -> Vec<OnGrid> {
+    let views = views(images, scales, network.encoder.patch_size());
+    views.map(|view| OnGrid::of(network, view, affinity)).collect()
+}
+
+/// Half of [`views_on_grid`]: of the pictures, or only of their mirror images.
+///
+/// # Panics
+/// When there is no scale.
+pub fn half_on_grid(
     network: &DalNet,
     images: Tensor<4>,
     scales: &[f64],
@@ -68,23 +77,38 @@ pub fn half_of_predictions(
     turned.map(|images| OnGrid::of(network, images, affinity)).collect()
 }
 
-/// [`multi_scale_predictions`] of both halves. `size` `[H, W]` is that of the pictures, `patch` the encoder's.
+/// The predictions of what each scale gave, pictures and then mirror images. `size` `[H, W]` is that of the pictures,
+/// `patch` the encoder's.
 ///
 /// # Panics
 /// When there is no scale.
-pub fn join_halves(pictures: Vec<OnGrid>, mirrored: Vec<OnGrid>, size: [usize; 2], patch: usize) -> Predictions {
-    join(pictures.into_iter().zip(mirrored).map(|(pictures, mirrored)| pictures.beside(mirrored)), size, patch)
-}
-
-/// Of what each scale gave, pictures and then mirror images.
-fn join(of_scales: impl ExactSizeIterator<Item = OnGrid>, size: [usize; 2], patch: usize) -> Predictions {
+pub fn join(of_scales: impl ExactSizeIterator<Item = OnGrid>, size: [usize; 2], patch: usize) -> Predictions {
     let (count, grid) = (of_scales.len(), size.map(|side| (side / patch).max(1)));
     let of_views = of_scales.map(|OnGrid { cams, logits, segmentation, similarity }| Predictions {
         cams: Cams::of_view(cams, logits.clone(), size),
         segmentation: segmentation.map(|on_grid| Segmentation::of_view(on_grid, logits, size)),
-        similarity: similarity.map(|maps| Resize::BILINEAR.apply(mean_of_halves(aligned_halves(maps)), grid)),
+        similarity: similarity.map(|maps| similarity_on(maps, grid)),
     });
     of_views.reduce(Predictions::plus).expect("there is at least one scale").of_views(count)
+}
+
+/// What [`join`] says beside the maps of classes: logits of the classifier `[B, C]` and similarity.
+///
+/// # Panics
+/// When there is no scale.
+pub fn join_without_maps(of_scales: &[OnGrid], size: [usize; 2], patch: usize) -> (Tensor<2>, Option<Tensor<4>>) {
+    let (count, grid) = (of_scales.len() as f64, size.map(|side| (side / patch).max(1)));
+    let logits = of_scales.iter().map(|view| mean_of_halves(halves(view.logits.clone())));
+    let similarity = of_scales.iter().map(|view| Some(similarity_on(view.similarity.clone()?, grid)));
+    (
+        logits.reduce(|sum, more| sum + more).expect("there is at least one scale") / count,
+        similarity.reduce(|sum, more| Some(sum? + more?)).flatten().map(|sum| sum / count),
+    )
+}
+
+/// Cosines of pictures and mirror images on the `grid` of the pictures as they are.
+fn similarity_on(maps: Tensor<4>, grid: [usize; 2]) -> Tensor<4> {
+    Resize::BILINEAR.apply(mean_of_halves(aligned_halves(maps)), grid)
 }
 
 impl OnGrid {
@@ -98,8 +122,22 @@ impl OnGrid {
         }
     }
 
-    /// Those of `other` behind these.
-    fn beside(self, other: Self) -> Self {
+    /// The maps of one class alone, counted from 0, so that [`join`] makes no other; without similarity.
+    pub fn of_class(&self, class: usize) -> Self {
+        let only = |maps: &Tensor<4>, place: usize| maps.clone().narrow(1, place, 1);
+        Self {
+            cams: self.cams.each_ref().map(|maps| only(maps, class)),
+            logits: self.logits.clone().narrow(1, class, 1),
+            segmentation: self
+                .segmentation
+                .as_ref()
+                .map(|maps| Tensor::cat(vec![only(maps, 0), only(maps, class + 1)], 1)),
+            similarity: None,
+        }
+    }
+
+    /// Those of `other` behind these: of mirror images behind pictures.
+    pub fn beside(self, other: Self) -> Self {
         let cat = |[one, other]: [Tensor<4>; 2]| Tensor::cat(vec![one, other], 0);
         let [cam, auxiliary_cam] = self.cams;
         let [other_cam, other_auxiliary_cam] = other.cams;

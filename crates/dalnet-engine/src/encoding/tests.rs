@@ -23,7 +23,7 @@ fn of_maps(size: [usize; 2], map_size: [usize; 2], values: Vec<(Map, Vec<f32>)>)
 
 /// Maps of a picture without edges.
 fn grey(size: [usize; 2], values: Vec<(Map, Vec<f32>)>) -> MapValues {
-    MapValues::new(size, vec![127; 3 * size[0] * size[1]], Refinement::default(), values)
+    MapValues::of_values(size, vec![127; 3 * size[0] * size[1]], Refinement::default(), values)
 }
 
 fn ask(classes: Option<&[usize]>, background_threshold: Option<f32>) -> Result<Segmentation, EngineError> {
@@ -153,7 +153,7 @@ fn refined_maps_follow_the_pictures_edges() {
     let absent = vec![0.0; height * width];
     let refinement = Refinement { dilations: vec![1, 2, 4], ..Refinement::default() };
     let values = vec![(Map::Cam, [left.clone(), right, absent].concat())];
-    let maps = MapValues::new(size, bytes, refinement.clone(), values);
+    let maps = MapValues::of_values(size, bytes, refinement.clone(), values);
     let mut spec = spec();
     let encoding = |spec: &ModelSpec| Encoding::new(spec, size, maps.clone(), &LOGITS, None, Vec::new());
     let ask = |encoding: &Encoding, classes: &[usize], refine| {
