@@ -1,9 +1,8 @@
 """Writes the shipped model as ONNX, for the benchmark: python export_onnx.py [--model DIR] [--out FILE]
 
 The graph computes what the engine computes of a normalised picture `image` [1, 3, H, W] (sides are whole patches): the
-picture and its mirror image pass the encoder as one batch, and give every map [1, C, H, W] in 0..1 that the engine has
-(`cam`, `auxiliary_cam`, the head's `segmentation`, `fused`), the `similarity` [1, C + 1, h, w] of patches and texts,
-and the `logits` [1, C]. Refinement by the picture's pixels is no part of it: the engine refines the maps of the classes
+picture and its mirror image pass the encoder as one batch, and give the map [1, C, H, W] in 0..1 that labels pixels, the
+`similarity` [1, C + 1, h, w] of patches and texts, and the `logits` [1, C]. Refinement by the picture's pixels is no part of it: the engine refines the maps of the classes
 that are asked for, not the network's output.
 
 Weights stay as the shipped file has them, so that both engines download the same numbers: 8 bits in blocks of 32, each
@@ -25,7 +24,7 @@ import torch
 from PIL import Image
 
 from float64_reference import reference
-from onnx_graph import OUTPUTS, export
+from onnx_graph import export, outputs
 from shipped_model import ShippedModel, read_model
 
 BENCH = Path(__file__).resolve().parent
@@ -52,7 +51,8 @@ def far_outputs(graph: bytes, model: ShippedModel, image: torch.Tensor) -> list[
     size, far = "x".join(map(str, image.shape[2:])), []
     with torch.no_grad():
         expected = reference(model, image)
-    for name, got in zip(OUTPUTS, session.run(OUTPUTS, {"image": image.numpy()}), strict=True):
+    names = outputs(model.manifest)
+    for name, got in zip(names, session.run(names, {"image": image.numpy()}), strict=True):
         want = expected[name].numpy()
         error, largest = np.abs(got - want).max(), np.abs(want).max()
         print(f"{name} at {size}: largest difference {error:.1e} of {largest:.2f}")

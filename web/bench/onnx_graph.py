@@ -8,17 +8,22 @@ import torch.nn.functional as F
 from shipped_model import BLOCK, Blocks, ShippedModel
 
 OPSET = 21  # the first in which a block of a row may have a scale of its own
-OUTPUTS = ["cam", "auxiliary_cam", "segmentation", "fused", "similarity", "logits"]
 NORMALISE_EPSILON = 1e-5
 NORM_EPSILON = 1e-8
 
 
+def outputs(manifest: dict) -> list[str]:
+    """What a mask and the similarity view need; the engine makes no other map either unless it is asked for."""
+    return [manifest["input"]["map"], "similarity", "logits"]
+
+
 class Network(torch.nn.Module):
-    """From a normalised picture [1, 3, H, W], whose sides are whole patches, to the `OUTPUTS`."""
+    """From a normalised picture [1, 3, H, W], whose sides are whole patches, to the `outputs` of its model."""
 
     def __init__(self, model: ShippedModel):
         super().__init__()
         architecture = model.manifest["architecture"]
+        self.outputs = outputs(model.manifest)
         self.encoder, self.tapped = architecture["encoder"], architecture["auxiliary_block"]
         self.dilation = architecture["head"]["dilation"]
         # Linear layers as [in, out]: the exporter would turn them itself, and then they lost their names.
@@ -92,14 +97,16 @@ class Network(torch.nn.Module):
         labels = at_size(mean_of_halves(self.head(on_grid(final))))
         segmentation = (labels[:, 1:] - labels[:, :1]).sigmoid()
         logits = final.amax(dim=1) @ self.weight("classifier.linear.weight")
-        return (
-            cam(final, "classifier"),
-            auxiliary_cam,
-            segmentation,
-            segmentation * 0.3 + auxiliary_cam * 0.7,
-            mean_of_halves(on_grid(self.similarity(final))),
-            logits.mean(dim=0, keepdim=True),
-        )
+        # The exporter drops what none of the outputs needs.
+        named = {
+            "cam": cam(final, "classifier"),
+            "auxiliary_cam": auxiliary_cam,
+            "segmentation": segmentation,
+            "fused": segmentation * 0.3 + auxiliary_cam * 0.7,
+            "similarity": mean_of_halves(on_grid(self.similarity(final))),
+            "logits": logits.mean(dim=0, keepdim=True),
+        }
+        return tuple(named[name] for name in self.outputs)
 
 
 def key(name: str) -> str:
@@ -124,7 +131,7 @@ def export(model: ShippedModel, image: torch.Tensor) -> onnx.ModelProto:
         Network(model).eval(),
         (image,),
         input_names=["image"],
-        output_names=OUTPUTS,
+        output_names=outputs(model.manifest),
         dynamic_shapes=(sides,),
         opset_version=OPSET,
         dynamo=True,

@@ -7,8 +7,8 @@
  *   python -m pip install -r requirements.txt && python export_onnx.py
  *   node run.mjs --json result.json                      # both devices; --help explains the rest
  *
- * The work is the same: one pass of a picture and its mirror image through the network, every map that the engine has at
- * the size of the input, and the mask by the model's own map and thresholds, without refinement. The engine with
+ * The work is the same: one pass of a picture and its mirror image through the network, similarity, logits, and the mask by
+ * the model's own map and thresholds, without refinement. The engine with
  * refinement, as the page shows masks, is a column of its own: more work, and other masks. On the CPU the engine runs as on
  * the page, with a second worker for the mirror image where there are two cores, and without it.
  *
