@@ -5,10 +5,10 @@ import { pixels } from './saved.ts';
 
 /** What happens to the second worker; the first one writes to the console what it sends and hears. */
 const CASES = [
-  { name: 'two cores', cores: 2, break: '', heard: ['start', 'picture', 'numbers', 'picture', 'numbers'] },
+  { name: 'two cores', cores: 2, break: '', heard: ['start', 'ready', 'picture', 'numbers', 'picture', 'numbers'] },
   { name: 'one core', cores: 1, break: '', heard: [] },
   { name: 'it cannot start', cores: 2, break: 'start', heard: ['start', 'failed'] },
-  { name: 'it breaks', cores: 2, break: 'picture', heard: ['start', 'picture', 'failed'] },
+  { name: 'it breaks', cores: 2, break: 'picture', heard: ['start', 'ready', 'picture', 'failed'] },
 ] as const;
 
 test('a second worker does half of the work; without it, or when it breaks, the first does all', async ({ page }) => {
@@ -22,6 +22,8 @@ test('a second worker does half of the work; without it, or when it breaks, the 
     });
     await prepareWorker(visitor, watched(cores, broken));
     await openReady(visitor, './?device=cpu');
+    // Until it is ready, nobody waits for it.
+    await expect.poll(() => told, name).toEqual(heard.slice(0, 2));
     for (const photo of ['cat.jpg', 'sheep.jpg']) {
       await segment(visitor, file(photo, sample(photo)));
       seen.push(await labels(visitor));

@@ -12,6 +12,7 @@ self.addEventListener('message', async ({ data }: MessageEvent<ToMirror>) => {
     if (data.type === 'start') {
       engine = start(data);
       await engine;
+      post({ type: 'ready' });
       return;
     }
     const numbers = await (await engine).mirror_image(data.rgba, data.width, data.height);

@@ -6,8 +6,11 @@ export type ToMirror =
   | ({ readonly type: 'start'; readonly module: WebAssembly.Module } & Pick<ModelBytes, 'manifestText' | 'weights'>)
   | ({ readonly type: 'picture' } & Pick<Picture, 'rgba' | 'width' | 'height'>);
 
-/** From there: the answers in the order of the pictures, or the end of all. */
-export type FromMirror = { readonly type: 'numbers'; readonly numbers: Float32Array } | { readonly type: 'failed' };
+/** From there: that it may begin, the answers in the order of the pictures, or the end of all. */
+export type FromMirror =
+  | { readonly type: 'ready' }
+  | { readonly type: 'numbers'; readonly numbers: Float32Array }
+  | { readonly type: 'failed' };
 
 /** Memory in GB that a device should have for a second engine, which holds about 0.1. */
 const ENOUGH_MEMORY = 4;
@@ -15,12 +18,14 @@ const ENOUGH_MEMORY = 4;
 /** Half of the network's work on a second core; whenever that fails, the engine does it alone. */
 export class Mirror {
   #worker: Worker | null;
+  #ready = false;
   #pending: PromiseWithResolvers<Float32Array>[] = [];
 
   private constructor(worker: Worker) {
     this.#worker = worker;
     worker.addEventListener('message', ({ data }: MessageEvent<FromMirror>) => {
-      if (data.type === 'numbers') this.#pending.shift()?.resolve(data.numbers);
+      if (data.type === 'ready') this.#ready = true;
+      else if (data.type === 'numbers') this.#pending.shift()?.resolve(data.numbers);
       else this.#end();
     });
     worker.addEventListener('error', (event) => {
@@ -40,9 +45,9 @@ export class Mirror {
     return new Mirror(worker);
   }
 
-  /** What the network says of the picture's mirror image; rejected, or `undefined`, when the worker failed. */
+  /** What the network says of the picture's mirror image; `undefined` while the worker loads, which takes as long. */
   of({ rgba, width, height }: Picture): Promise<Float32Array> | undefined {
-    if (!this.#worker) return undefined;
+    if (!this.#worker || !this.#ready) return undefined;
     const answer = Promise.withResolvers<Float32Array>();
     // Nobody hears of it when the engine fails before it asks for this.
     answer.promise.catch(() => undefined);
