@@ -5,7 +5,7 @@ use dalnet::affinity::Affinity;
 use dalnet::alignment::{AlignmentConfig, TextSide};
 use dalnet::cam::{SCALES, multi_scale_cam};
 use dalnet::head::HeadConfig;
-use dalnet::prediction::{half_on_grid, join, join_without_maps, multi_scale_predictions, views_on_grid};
+use dalnet::prediction::{Sides, join, join_without_maps, multi_scale_predictions, views_on_grid};
 use dalnet::resize::Resize;
 use dalnet::segmentation::{foreground_maps, fused_maps, multi_scale_segmentation};
 use dalnet::similarity::similarity_maps;
@@ -100,8 +100,8 @@ fn halves_joined_are_the_whole() {
     on_all_devices("halves", |network, images, scales, affinity, worst| {
         let [_, _, height, width] = images.dims();
         let whole = multi_scale_predictions(network, images.clone(), scales, affinity);
-        let [own, other] =
-            [false, true].map(|mirrored| half_on_grid(network, images.clone(), scales, affinity, mirrored));
+        let [own, other] = [Sides::Pictures, Sides::MirrorImages]
+            .map(|sides| views_on_grid(network, images.clone(), scales, affinity, sides));
         assert_eq!((own.len(), other.len()), (scales.len(), scales.len()));
         let sent = own.iter().zip(other).map(|(own, other)| {
             let numbers = other.flat();
@@ -129,7 +129,7 @@ fn classes_joined_alone_are_those_of_the_whole() {
         let [_, _, height, width] = images.dims();
         let size = [height, width];
         let whole = multi_scale_predictions(network, images.clone(), scales, affinity);
-        let views = views_on_grid(network, images.clone(), scales, affinity);
+        let views = views_on_grid(network, images.clone(), scales, affinity, Sides::Both);
         let (logits, similarity) = join_without_maps(&views, size, PATCH);
         worst.compare("logits", logits, &whole.cams.logits.into_data());
         let expected = whole.similarity.expect("an alignment").into_data();

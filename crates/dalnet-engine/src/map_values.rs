@@ -103,7 +103,7 @@ impl MapValues {
             let of_class = self.views.iter().map(|view| view.of_class(class));
             // All kinds share the way there.
             for (map, tensor) in Maps::from(join(of_class, self.size, self.patch)).maps {
-                let values = read(tensor)?;
+                let values = values(tensor.into_data())?;
                 find(&self.kinds, map)?.plain[class].get_or_init(|| values);
             }
         }
@@ -116,11 +116,14 @@ impl MapValues {
         let pixels = normalised(&self.pixels, self.size, AS_THEY_ARE, &device);
         let plain = classes.iter().map(|class| self.plain(kind, *class)).collect::<Result<Vec<_>, _>>()?;
         let maps = Tensor::from_data(TensorData::new(plain.concat(), [1, classes.len(), height, width]), &device);
-        read(self.refinement.refine_within_range(pixels, maps))
+        values(self.refinement.refine_within_range(pixels, maps).into_data())
     }
 }
 
-/// The values of a tensor of the host.
-fn read(tensor: Tensor<4>) -> Result<Vec<f32>, EngineError> {
-    tensor.into_data().try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}")))
+/// The values of a tensor that was read from its device.
+///
+/// # Errors
+/// [`EngineError::Device`] when they are no floats.
+pub(crate) fn values(data: TensorData) -> Result<Vec<f32>, EngineError> {
+    data.try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}")))
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dalnet::DalNet;
-use dalnet::prediction::{OnGrid, half_on_grid, join_without_maps, views_on_grid};
+use dalnet::prediction::{OnGrid, Sides, join_without_maps, views_on_grid};
 use dalnet_assets::{Input, Map, Model, ModelSpec};
 use web_time::Instant;
 
 use crate::answer::{Segmentation, Similarity};
 use crate::encoding::{Encoding, Options};
 use crate::error::EngineError;
-use crate::map_values::MapValues;
+use crate::map_values::{MapValues, values};
 use crate::picture::{Picture, normalised};
 
 #[cfg(test)]
@@ -62,8 +62,7 @@ impl Segmenter {
     /// A picture with too small a side; [`EngineError::Device`] when results cannot be read back.
     pub async fn encode(&self, picture: &Picture<'_>) -> Result<Encoding, EngineError> {
         let shown = self.show(picture)?;
-        let Input { scales, affinity, .. } = &self.spec.input;
-        let views = views_on_grid(&self.network, shown.input.clone(), scales, affinity.as_ref());
+        let views = self.run(&shown, Sides::Both);
         let views = on_host(&views, read_all(&views).await?);
         self.encoding(picture, shown, views)
     }
@@ -80,11 +79,11 @@ impl Segmenter {
         mirror_image: impl Future<Output = Option<Vec<f32>>>,
     ) -> Result<Encoding, EngineError> {
         let shown = self.show(picture)?;
-        let own = self.half(&shown, false);
+        let own = self.run(&shown, Sides::Pictures);
         let expected = own.iter().map(OnGrid::count).sum::<usize>();
         let mirrored = match mirror_image.await.filter(|numbers| numbers.len() == expected) {
             Some(numbers) => numbers,
-            None => read_all(&self.half(&shown, true)).await?,
+            None => read_all(&self.run(&shown, Sides::MirrorImages)).await?,
         };
         let (mirrored, own) = (on_host(&own, mirrored), on_host(&own, read_all(&own).await?));
         let views = own.into_iter().zip(mirrored).map(|(own, mirrored)| own.beside(mirrored)).collect();
@@ -96,7 +95,7 @@ impl Segmenter {
     /// # Errors
     /// As [`Self::encode`].
     pub async fn encode_mirror_image(&self, picture: &Picture<'_>) -> Result<Vec<f32>, EngineError> {
-        read_all(&self.half(&self.show(picture)?, true)).await
+        read_all(&self.run(&self.show(picture)?, Sides::MirrorImages)).await
     }
 
     fn show(&self, picture: &Picture<'_>) -> Result<Shown, EngineError> {
@@ -107,9 +106,9 @@ impl Segmenter {
         Ok(Shown { start, pixels, size, input, prepared: start.elapsed() })
     }
 
-    fn half(&self, shown: &Shown, mirrored: bool) -> Vec<OnGrid> {
+    fn run(&self, shown: &Shown, sides: Sides) -> Vec<OnGrid> {
         let Input { scales, affinity, .. } = &self.spec.input;
-        half_on_grid(&self.network, shown.input.clone(), scales, affinity.as_ref(), mirrored)
+        views_on_grid(&self.network, shown.input.clone(), scales, affinity.as_ref(), sides)
     }
 
     fn encoding(&self, picture: &Picture<'_>, shown: Shown, views: Vec<OnGrid>) -> Result<Encoding, EngineError> {
@@ -165,8 +164,4 @@ fn on_host(views: &[OnGrid], numbers: Vec<f32>) -> Vec<OnGrid> {
         view.of_flat(numbers.clone().narrow(0, start - view.count(), view.count()))
     };
     views.iter().map(view).collect()
-}
-
-fn values(data: TensorData) -> Result<Vec<f32>, EngineError> {
-    data.try_to_vec::<f32>().map_err(|error| EngineError::Device(format!("{error:?}")))
 }

@@ -8,7 +8,7 @@ use crate::model::{DalNet, Outputs};
 use crate::resize::Resize;
 use crate::segmentation::Segmentation;
 use crate::similarity::similarity_maps;
-use crate::views::{aligned_halves, halves, mean_of_halves, scaled, views};
+use crate::views::{aligned_halves, halves, mean_of_halves, scaled, with_mirror_images};
 
 /// What the views of a batch say together.
 #[derive(Debug, Clone)]
@@ -48,33 +48,39 @@ pub fn multi_scale_predictions(
     affinity: Option<&Affinity>,
 ) -> Predictions {
     let [_, _, height, width] = images.dims();
-    let patch = network.encoder.patch_size();
-    join(views(images, scales, patch).map(|view| OnGrid::of(network, view, affinity)), [height, width], patch)
+    let views = views_on_grid(network, images, scales, affinity, Sides::Both);
+    join(views.into_iter(), [height, width], network.encoder.patch_size())
 }
 
-/// What [`multi_scale_predictions`] joins: for each of the `scales` what the network says of pictures and mirror images.
+/// What the network is shown of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sides {
+    /// The pictures, and behind them their mirror images.
+    Both,
+    /// Half of the work.
+    Pictures,
+    /// The other half.
+    MirrorImages,
+}
+
+/// What [`join`] takes: for each of the `scales` what the network says of these `sides` of the pictures.
 ///
 /// # Panics
 /// When there is no scale.
-pub fn views_on_grid(network: &DalNet, images: Tensor<4>, scales: &[f64], affinity: Option<&Affinity>) -> Vec<OnGrid> {
-    let views = views(images, scales, network.encoder.patch_size());
-    views.map(|view| OnGrid::of(network, view, affinity)).collect()
-}
-
-/// Half of [`views_on_grid`]: of the pictures, or only of their mirror images.
-///
-/// # Panics
-/// When there is no scale.
-pub fn half_on_grid(
+pub fn views_on_grid(
     network: &DalNet,
     images: Tensor<4>,
     scales: &[f64],
     affinity: Option<&Affinity>,
-    mirrored: bool,
+    sides: Sides,
 ) -> Vec<OnGrid> {
     let scaled = scaled(images, scales, network.encoder.patch_size());
-    let turned = scaled.map(|images| if mirrored { images.flip([3]) } else { images });
-    turned.map(|images| OnGrid::of(network, images, affinity)).collect()
+    let views = scaled.map(|images| match sides {
+        Sides::Both => with_mirror_images(images),
+        Sides::Pictures => images,
+        Sides::MirrorImages => images.flip([3]),
+    });
+    views.map(|view| OnGrid::of(network, view, affinity)).collect()
 }
 
 /// The predictions of what each scale gave, pictures and then mirror images. `size` `[H, W]` is that of the pictures,
@@ -83,11 +89,11 @@ pub fn half_on_grid(
 /// # Panics
 /// When there is no scale.
 pub fn join(of_scales: impl ExactSizeIterator<Item = OnGrid>, size: [usize; 2], patch: usize) -> Predictions {
-    let (count, grid) = (of_scales.len(), size.map(|side| (side / patch).max(1)));
+    let count = of_scales.len();
     let of_views = of_scales.map(|OnGrid { cams, logits, segmentation, similarity }| Predictions {
         cams: Cams::of_view(cams, logits.clone(), size),
         segmentation: segmentation.map(|on_grid| Segmentation::of_view(on_grid, logits, size)),
-        similarity: similarity.map(|maps| similarity_on(maps, grid)),
+        similarity: similarity.map(|maps| similarity_on(maps, size, patch)),
     });
     of_views.reduce(Predictions::plus).expect("there is at least one scale").of_views(count)
 }
@@ -97,17 +103,18 @@ pub fn join(of_scales: impl ExactSizeIterator<Item = OnGrid>, size: [usize; 2], 
 /// # Panics
 /// When there is no scale.
 pub fn join_without_maps(of_scales: &[OnGrid], size: [usize; 2], patch: usize) -> (Tensor<2>, Option<Tensor<4>>) {
-    let (count, grid) = (of_scales.len() as f64, size.map(|side| (side / patch).max(1)));
+    let count = of_scales.len() as f64;
     let logits = of_scales.iter().map(|view| mean_of_halves(halves(view.logits.clone())));
-    let similarity = of_scales.iter().map(|view| Some(similarity_on(view.similarity.clone()?, grid)));
+    let similarity = of_scales.iter().map(|view| Some(similarity_on(view.similarity.clone()?, size, patch)));
     (
         logits.reduce(|sum, more| sum + more).expect("there is at least one scale") / count,
         similarity.reduce(|sum, more| Some(sum? + more?)).flatten().map(|sum| sum / count),
     )
 }
 
-/// Cosines of pictures and mirror images on the `grid` of the pictures as they are.
-fn similarity_on(maps: Tensor<4>, grid: [usize; 2]) -> Tensor<4> {
+/// Cosines of pictures and mirror images on the grid of patches of the pictures as they are.
+fn similarity_on(maps: Tensor<4>, size: [usize; 2], patch: usize) -> Tensor<4> {
+    let grid = size.map(|side| (side / patch).max(1));
     Resize::BILINEAR.apply(mean_of_halves(aligned_halves(maps)), grid)
 }
 

@@ -10,7 +10,12 @@ use crate::resize::Resize;
 /// # Panics
 /// When there is no scale.
 pub(crate) fn views(images: Tensor<4>, scales: &[f64], smallest: usize) -> impl ExactSizeIterator<Item = Tensor<4>> {
-    scaled(images, scales, smallest).map(|scaled| Tensor::cat(vec![scaled.clone(), scaled.flip([3])], 0))
+    scaled(images, scales, smallest).map(with_mirror_images)
+}
+
+/// The pictures `[B, 3, h, w]`, then their mirror images.
+pub(crate) fn with_mirror_images(images: Tensor<4>) -> Tensor<4> {
+    Tensor::cat(vec![images.clone(), images.flip([3])], 0)
 }
 
 /// [`views`] of the pictures alone, `[B, 3, h, w]`.
