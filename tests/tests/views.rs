@@ -39,6 +39,7 @@ fn random_model() -> Result<(String, Vec<u8>), Box<dyn Error>> {
         scales: vec![1.0, 0.5],
         affinity: None,
         map: Map::AuxiliaryCam,
+        exponents: Vec::new(),
         refinement: None,
     };
     (manifest.spec.background_threshold, manifest.spec.class_threshold) = (0.55, 0.45);

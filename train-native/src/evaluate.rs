@@ -1,6 +1,7 @@
 //! `train-native eval`: how well CAMs, pseudo labels and segmentations fit masks.
 
 mod examples;
+mod exponents;
 mod maps;
 mod protocol;
 mod report;
@@ -33,6 +34,7 @@ use crate::source::Source;
 use protocol::{Fuse, SEGMENTATION_SCALES};
 use scores::Scores;
 
+pub(crate) use exponents::Exponents;
 pub(crate) use protocol::{CAMS, Protocol};
 pub(crate) use report::Report;
 
@@ -72,6 +74,10 @@ pub(crate) struct Options {
     /// Let the maps follow the picture's edges before they are labelled (pixel-adaptive refinement)
     #[arg(long)]
     refine: bool,
+    /// Raise each class's maps to the power that brings its own best background threshold in these scores to one half: the
+    /// JSON of an earlier eval of this model on another split
+    #[arg(long, value_name = "FILE")]
+    exponents_from: Option<PathBuf>,
     #[command(flatten)]
     levels: Levels,
     /// Scales of the head's segmentation
@@ -103,13 +109,14 @@ impl Options {
         network::check_scales("--segmentation-scales", &self.segmentation_scales)
     }
 
-    /// For a network of `depth` blocks.
-    fn protocol(&self, depth: usize) -> Protocol {
-        Protocol {
+    fn protocol(&self, spec: &ModelSpec) -> Result<Protocol> {
+        let depth = spec.architecture.encoder.depth;
+        Ok(Protocol {
             long_side: self.long_side,
             scales: self.scales.clone(),
             affinity: self.affinity.map(|power| Affinity { power, ..Affinity::of_all_blocks(depth) }),
             refine: self.refine,
+            exponents: self.exponents_from.as_deref().map(|path| exponents::read(path, &spec.classes)).transpose()?,
             pseudo_labels: Some(self.levels.refined()),
             segmentation_scales: self.segmentation_scales.clone(),
             fuse: self.fuse,
@@ -117,7 +124,7 @@ impl Options {
             boundaries: true,
             examples: if self.pictures_out.is_some() { self.examples } else { 0 },
             ..Protocol::default()
-        }
+        })
     }
 }
 
@@ -136,7 +143,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(folder) = &options.pictures_out {
         fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     }
-    let protocol = options.protocol(spec.architecture.encoder.depth);
+    let protocol = options.protocol(&spec)?;
     eprintln!("scoring {} pictures of {} on {device_name}", samples.len(), options.split);
     let bar = bar(samples.len())?;
     let report = score(&network, &spec, &samples, &protocol, |done| bar.set_position(done as u64))?;

@@ -17,8 +17,9 @@ use dalnet_assets::{Licence, Manifest, Map, Precision, Quality, write_model};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
+use crate::evaluate::Exponents;
+use crate::files::read_json;
 use crate::model::open_model;
 
 /// Options of `train-native export`.
@@ -73,6 +74,9 @@ struct Scores {
     miou: BTreeMap<String, f64>,
     background_threshold: BTreeMap<String, f32>,
     class_threshold: f32,
+    /// Reports that do not have them are from when there were none.
+    #[serde(default)]
+    exponents: Exponents,
     /// Reports that do not say so are from when no page refined.
     #[serde(default)]
     refined: bool,
@@ -106,6 +110,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         )
     })?;
     spec.class_threshold = scores.class_threshold;
+    spec.input.exponents = scores.exponents.get(spec.input.map.name()).cloned().unwrap_or_default();
     spec.input.refinement = scores.refined.then(Refinement::default);
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
@@ -140,9 +145,4 @@ fn table(folder: &Path, manifest: &Manifest) -> Result<String> {
         sum = [sum[0] + sizes[0], sum[1] + sizes[1]];
     }
     Ok(text + &line("all", &sum[0].to_string(), &sum[1].to_string()))
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{}: not the JSON that export needs", path.display()))
 }

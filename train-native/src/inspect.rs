@@ -135,6 +135,11 @@ impl Card {
             ),
         ));
         lines.push(("thresholds", format!("background {}, class {}", spec.background_threshold, spec.class_threshold)));
+        if !spec.input.exponents.is_empty() {
+            let powers = spec.classes.iter().zip(&spec.input.exponents);
+            let powers = powers.map(|(class, exponent)| format!("{class} {exponent:.2}")).collect::<Vec<_>>();
+            lines.push(("exponents", powers.join(", ")));
+        }
         if let Some(History { iteration, options, losses, validation }) = &self.training {
             lines.push(("iterations", iteration.to_string()));
             let shown = options.as_object().into_iter().flatten().filter(|(name, _)| *name != "recipe");

@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let start = start::open(options, arguments.resume, &data, &checkpoints, &replicas[0])?;
     let depth = start.spec.architecture.encoder.depth;
     let on_first = replicas[0].clone().without_autodiff();
-    let teacher = options.teacher.as_deref().map(|path| Teacher::open(path, &start.spec, &on_first)).transpose()?;
+    let teacher = options.teacher.as_deref().map(|paths| Teacher::open(paths, &start.spec, &on_first)).transpose()?;
     let model = match options.freeze {
         Some(freeze) => freeze.apply(start.model),
         None => start.model,

@@ -29,6 +29,7 @@ class Network(torch.nn.Module):
         # Linear layers as [in, out]: the exporter would turn them itself, and then they lost their names.
         weights = {key(name): value.T if is_linear(name, value) else value for name, value in model.weights.items()}
         self.weights = torch.nn.ParameterDict(weights)
+        self.register_buffer("exponents", model.exponents())
 
     def weight(self, name: str) -> torch.Tensor:
         return self.weights[key(name)]
@@ -106,6 +107,8 @@ class Network(torch.nn.Module):
             "similarity": mean_of_halves(on_grid(self.similarity(final))),
             "logits": logits.mean(dim=0, keepdim=True),
         }
+        own = self.outputs[0]
+        named[own] = named[own] ** self.exponents
         return tuple(named[name] for name in self.outputs)
 
 

@@ -38,6 +38,11 @@ class ShippedModel:
         """What tells the weights from any others: the SHA-256 of their files."""
         return " ".join(file["sha256"] for file in self.manifest["files"])
 
+    def exponents(self) -> torch.Tensor:
+        """Of each class's map [1, C, 1, 1]; without such numbers a map is itself."""
+        exponents = self.manifest["input"].get("exponents") or [1.0] * len(self.manifest["classes"])
+        return torch.tensor(exponents).reshape(1, -1, 1, 1)
+
 
 def read_model(folder: Path) -> ShippedModel:
     """Reads `folder`; ends the program with a sentence about what the benchmark's graph does not compute."""

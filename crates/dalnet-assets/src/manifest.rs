@@ -84,6 +84,10 @@ pub struct Input {
     /// Which of the network's maps labels the pixels.
     #[serde(default)]
     pub map: Map,
+    /// The exponent of each class's values of this map, after which one background threshold fits all classes: below 1 for
+    /// a class whose map is strong on a part of the object alone. Empty: 1 for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exponents: Vec<f32>,
     /// Lets the map follow the picture's edges before pixels are labelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refinement: Option<Refinement>,
@@ -238,6 +242,13 @@ impl ModelSpec {
         }
         if self.input.long_side < encoder.patch_size {
             return fail(format!("input.long_side {} is less than a patch", self.input.long_side));
+        }
+        let exponents = &self.input.exponents;
+        if ![0, self.classes.len()].contains(&exponents.len()) {
+            return fail(format!("input.exponents has {} numbers for {} classes", exponents.len(), self.classes.len()));
+        }
+        if let Some(exponent) = exponents.iter().find(|exponent| !(0.1..=10.0).contains(*exponent)) {
+            return fail(format!("input.exponents: {exponent} is outside 0.1..10"));
         }
         if self.input.refinement.as_ref().is_some_and(|refinement| refinement.dilations.is_empty()) {
             return fail("input.refinement has no dilations: a pixel needs neighbours".to_owned());

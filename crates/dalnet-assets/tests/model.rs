@@ -159,6 +159,8 @@ fn contradictions_in_a_manifest_are_refused() {
     assert!(json(&|manifest| manifest.spec.background_threshold = 1.5).contains("outside 0..1"));
     assert!(json(&|manifest| manifest.spec.architecture.auxiliary_block = 2).contains("auxiliary block 2"));
     assert!(json(&|manifest| manifest.spec.input.map = Map::Segmentation).contains("no head"));
+    assert!(json(&|manifest| manifest.spec.input.exponents = vec![1.0]).contains("1 numbers for 3 classes"));
+    assert!(json(&|manifest| manifest.spec.input.exponents = vec![1.0, 0.0, 1.0]).contains("exponents: 0 is outside"));
     assert!(json(&|manifest| manifest.files.clear()).contains("files is empty"));
     assert!(json(&|manifest| manifest.files[0].path = "../secret".to_owned()).contains("../secret"));
 }

@@ -10,7 +10,14 @@ pub(crate) fn spec() -> ModelSpec {
         architecture: DalNetConfig::new(encoder, 3).with_auxiliary_block(1),
         classes: ["cat", "dog", "sheep"].map(str::to_owned).to_vec(),
         normalisation: Normalisation { mean: [0.5, 0.4, 0.3], std: [0.5, 0.25, 0.2] },
-        input: Input { long_side: 64, scales: vec![1.0, 0.5], affinity: None, map: Map::default(), refinement: None },
+        input: Input {
+            long_side: 64,
+            scales: vec![1.0, 0.5],
+            affinity: None,
+            map: Map::default(),
+            exponents: Vec::new(),
+            refinement: None,
+        },
         background_threshold: 0.5,
         class_threshold: 0.5,
     }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use burn::tensor::{Device, Tensor, TensorData};
 use dalnet::prediction::{OnGrid, join};
 use dalnet::refine::Refinement;
-use dalnet_assets::{Map, Normalisation};
+use dalnet_assets::{Input, Map, Normalisation};
 
 use crate::error::EngineError;
 use crate::maps::{Maps, find};
@@ -28,6 +28,8 @@ pub(crate) struct MapValues {
     /// Side of the encoder's patches.
     patch: usize,
     kinds: Vec<(Map, Kind)>,
+    /// The kind whose values have exponents, and these.
+    exponents: (Map, Vec<f32>),
 }
 
 /// Maps of one kind, `[height, width]` in 0..1 for each class.
@@ -42,15 +44,17 @@ impl MapValues {
     pub(crate) fn new(
         size: [usize; 2],
         pixels: Vec<u8>,
-        refinement: Refinement,
+        input: &Input,
         views: Vec<OnGrid>,
         patch: usize,
         kinds: Vec<Map>,
         classes: usize,
     ) -> Self {
+        let refinement = input.refinement.clone().unwrap_or_default();
+        let exponents = (input.map, input.exponents.clone());
         let kind = || Kind { plain: vec![OnceLock::new(); classes], refined: vec![OnceLock::new(); classes] };
         let kinds = kinds.into_iter().map(|map| (map, kind())).collect();
-        Self { size, pixels, refinement, views, patch, kinds }
+        Self { size, pixels, refinement, views, patch, kinds, exponents }
     }
 
     /// Of maps `[C, height, width]` that are there already.
@@ -67,7 +71,8 @@ impl MapValues {
             plain: plain.chunks_exact(area).map(|map| OnceLock::from(map.to_vec())).collect(),
         };
         let kinds = values.into_iter().map(|(map, values)| (map, kind(values))).collect();
-        Self { size, pixels, refinement, views: Vec::new(), patch: 1, kinds }
+        let exponents = (Map::default(), Vec::new());
+        Self { size, pixels, refinement, views: Vec::new(), patch: 1, kinds, exponents }
     }
 
     /// `[height, width]`.
@@ -101,8 +106,11 @@ impl MapValues {
     fn plain<'a>(&'a self, kind: &'a Kind, class: usize) -> Result<&'a [f32], EngineError> {
         if kind.plain[class].get().is_none() {
             let of_class = self.views.iter().map(|view| view.of_class(class));
+            let mut maps = Maps::from(join(of_class, self.size, self.patch));
+            let (map, exponents) = &self.exponents;
+            maps.raise(*map, exponents.get(class..=class).unwrap_or_default());
             // All kinds share the way there.
-            for (map, tensor) in Maps::from(join(of_class, self.size, self.patch)).maps {
+            for (map, tensor) in maps.maps {
                 let values = values(tensor.into_data())?;
                 find(&self.kinds, map)?.plain[class].get_or_init(|| values);
             }

@@ -1,6 +1,6 @@
 //! The maps that label pixels, every kind that a network has.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use dalnet::DalNet;
 use dalnet::cam::Cams;
 use dalnet::prediction::{Predictions, multi_scale_predictions};
@@ -23,7 +23,19 @@ pub struct Maps {
 impl Maps {
     /// Shows normalised `images` `[B, 3, H, W]` to `network` as `input` says; each view passes the encoder once.
     pub fn of(network: &DalNet, images: Tensor<4>, input: &Input) -> Self {
-        multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref()).into()
+        let mut maps = Self::from(multi_scale_predictions(network, images, &input.scales, input.affinity.as_ref()));
+        maps.raise(input.map, &input.exponents);
+        maps
+    }
+
+    /// Raises the values of each class of `map` to the power of its exponent, if there are exponents.
+    pub fn raise(&mut self, map: Map, exponents: &[f32]) {
+        let (false, Some((_, values))) = (exponents.is_empty(), self.maps.iter_mut().find(|(other, _)| *other == map))
+        else {
+            return;
+        };
+        let exponents = TensorData::new(exponents.to_vec(), [1, exponents.len(), 1, 1]);
+        *values = values.clone().powf(Tensor::from_data(exponents, &values.device()));
     }
 
     /// One kind of maps, `[B, C, H, W]`.

@@ -122,8 +122,7 @@ impl Segmenter {
         });
         let similarity = similarity.transpose()?;
         let timings = vec![("prepare", prepared), ("encode", start.elapsed() - prepared)];
-        let refinement = self.spec.input.refinement.clone().unwrap_or_default();
-        let maps = MapValues::new(size, pixels, refinement, views, patch, self.maps(), self.classes().len());
+        let maps = MapValues::new(size, pixels, &self.spec.input, views, patch, self.maps(), self.classes().len());
         Ok(Encoding::new(&self.spec, picture.size(), maps, &values(logits.into_data())?, similarity, timings))
     }
 

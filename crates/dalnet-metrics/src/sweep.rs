@@ -98,6 +98,20 @@ impl ThresholdSweep {
         best
     }
 
+    /// For each class but the background the threshold at which its own IoU is largest, the smallest on a tie; `None` where
+    /// it is in no picture, or never right.
+    pub fn best_of_classes(&self) -> Vec<Option<f32>> {
+        let mut best = vec![None; self.classes - 1];
+        for (threshold, matrix) in self.matrices() {
+            for (best, iou) in best.iter_mut().zip(&matrix.iou()[1..]) {
+                if iou.is_some_and(|iou| iou > best.map_or(0.0, |(previous, _)| previous)) {
+                    *best = iou.map(|iou| (iou, threshold));
+                }
+            }
+        }
+        best.into_iter().map(|best| best.map(|(_, threshold)| threshold)).collect()
+    }
+
     fn matrix(&self, index: usize) -> ConfusionMatrix {
         let mut counts = vec![0; self.classes * self.classes];
         for (cell, count) in self.histogram.iter().enumerate() {
@@ -140,6 +154,8 @@ mod tests {
         let (threshold, matrix, miou) = sweep.best().unwrap();
         assert_eq!((threshold, &matrix), (0.3, &matrices[0].1));
         assert_eq!(miou, (0.0 + 0.5 + 1.0) / 3.0);
+        // Label 3 is right at 0.5 as well, but for the tie; label 2 is in no picture.
+        assert_eq!(sweep.best_of_classes(), [Some(0.3), None, Some(0.3)]);
     }
 
     #[test]

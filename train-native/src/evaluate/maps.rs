@@ -47,8 +47,13 @@ pub(super) fn maps_of(
     let truth = sample.read_mask(photo.dimensions().into(), spec.classes.len())?;
     let device = network.classifier.weight().val().device();
     let (images, size) = input_of(photo.clone(), spec, &device)?;
-    let input = Input { scales: protocol.scales.clone(), affinity: protocol.affinity.clone(), ..spec.input.clone() };
-    let maps = NetworkMaps::of(network, images.clone(), &input);
+    let (scales, affinity) = (protocol.scales.clone(), protocol.affinity.clone());
+    let input = Input { scales, affinity, exponents: Vec::new(), ..spec.input.clone() };
+    let mut maps = NetworkMaps::of(network, images.clone(), &input);
+    let exponents = protocol.exponents(spec);
+    for map in CAMS {
+        maps.raise(map, exponents.get(map.name()).map_or(&[], Vec::as_slice));
+    }
     let pseudo_labels = protocol.pseudo_labels.as_ref().map(|refined| {
         let cam = maps.get(protocol.label_cam(spec))?;
         refined_labels(refined, spec, images.clone(), cam, &sample.labels, size)

@@ -8,6 +8,8 @@ use dalnet::object_mask::ObjectLevels;
 use dalnet::pseudo_label::RefinedLabels;
 use dalnet_assets::{Map, ModelSpec};
 
+use super::exponents::Exponents;
+
 /// Scales at which the head segments, as ToCo's `tools/infer_seg_voc.py` and `infer_seg_coco_ddp.py` have them.
 pub(super) const SEGMENTATION_SCALES: [f64; 3] = [1.0, 1.25, 1.5];
 
@@ -46,6 +48,8 @@ pub(crate) struct Protocol {
     pub(crate) affinity: Option<Affinity>,
     /// Refines the maps by the picture's pixels before they are scored.
     pub(crate) refine: bool,
+    /// Of every map; `None` for the model's own.
+    pub(crate) exponents: Option<Exponents>,
     /// Background thresholds of which the best is reported.
     pub(crate) thresholds: Vec<f32>,
     /// Makes pseudo labels of a CAM, to be scored as well.
@@ -74,6 +78,7 @@ impl Default for Protocol {
             scales: SCALES.to_vec(),
             affinity: None,
             refine: false,
+            exponents: None,
             thresholds: (2..=18).map(|step| step as f32 / 20.0).collect(),
             pseudo_labels: None,
             label_cam: None,
@@ -93,11 +98,23 @@ impl Protocol {
         self.label_cam.unwrap_or(spec.input.map.cam())
     }
 
+    /// Of the maps, by name.
+    pub(super) fn exponents(&self, spec: &ModelSpec) -> Exponents {
+        let own = || Exponents::from([(spec.input.map.name().to_owned(), spec.input.exponents.clone())]);
+        self.exponents.clone().unwrap_or_else(own)
+    }
+
     /// In words.
     pub(super) fn describe(&self, spec: &ModelSpec) -> String {
         let affinity = self.affinity.as_ref().map_or(String::new(), |affinity| {
             format!(", CAMs spread {} times by the attention of {} blocks", affinity.power, affinity.blocks.len())
         });
+        let exponents = self.exponents(spec).into_iter().filter(|(_, exponents)| !exponents.is_empty());
+        let raised = exponents.map(|(map, _)| map).collect::<Vec<_>>().join(", ");
+        let exponents = match raised.as_str() {
+            "" => String::new(),
+            maps => format!(", each class of {maps} to a power of its own"),
+        };
         let pseudo_labels = self.pseudo_labels.as_ref().map_or(String::new(), |labels| {
             format!(
                 "; pseudo labels of the {} at levels {} and {}",
@@ -118,7 +135,7 @@ impl Protocol {
             )
         });
         format!(
-            "longer side {} px, scales {:?} with mirror images{affinity}{}, image labels given, background threshold \
+            "longer side {} px, scales {:?} with mirror images{affinity}{exponents}{}, image labels given, background threshold \
              the best of {:.2} to {:.2}{pseudo_labels}; segmentation by the {} logits of scales {:?} with mirror \
              images{crf}; nearest text at scale 1 with mirror images",
             spec.input.long_side,

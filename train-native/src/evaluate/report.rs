@@ -10,6 +10,7 @@ use dalnet_data::Sample;
 use dalnet_metrics::{ConfusionMatrix, mean_average_precision};
 use serde::Serialize;
 
+use super::exponents::Exponents;
 use super::protocol::Protocol;
 use super::scores::{LabelScores, Scores};
 use super::segmentation::{SEGMENTATION, SEGMENTATION_WITH_TAGS};
@@ -36,6 +37,10 @@ pub(crate) struct Report {
     pub(crate) boundary_iou: BTreeMap<&'static str, Vec<Option<f64>>>,
     /// The background threshold each CAM was scored at: the best of the grid.
     pub(crate) background_threshold: BTreeMap<&'static str, f32>,
+    /// Likewise the threshold at which each class, without the background, has its own best IoU.
+    pub(crate) own_threshold: BTreeMap<&'static str, Vec<Option<f32>>>,
+    /// The power to which each class of a map was raised.
+    pub(crate) exponents: Exponents,
     /// Share of the pixels that the pseudo labels leave open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pseudo_label_uncertain: Option<f64>,
@@ -75,6 +80,8 @@ impl Report {
             boundary_miou: BTreeMap::new(),
             boundary_iou: BTreeMap::new(),
             background_threshold: BTreeMap::new(),
+            own_threshold: BTreeMap::new(),
+            exponents: protocol.exponents(spec),
             pseudo_label_uncertain: None,
             refined: protocol.refine,
             classification_map: None,
@@ -88,6 +95,7 @@ impl Report {
             if let Some((threshold, best)) = cam.best() {
                 report.add_labels(name, &best);
                 report.background_threshold.insert(*name, threshold);
+                report.own_threshold.insert(*name, cam.own_thresholds());
             }
         }
         scores.labels.iter().for_each(|(name, labels)| report.add_labels(name, labels));

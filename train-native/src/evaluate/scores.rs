@@ -130,6 +130,11 @@ impl CamScores {
         let place = self.sweep.thresholds().iter().position(|other| *other == threshold)?;
         Some((threshold, LabelScores { matrix, boundary: self.boundaries.get(place).cloned() }))
     }
+
+    /// The threshold of each class's own largest IoU, without the background.
+    pub(super) fn own_thresholds(&self) -> Vec<Option<f32>> {
+        self.sweep.best_of_classes()
+    }
 }
 
 /// Boundary IoU of one picture, `[height, width]` in `size`.

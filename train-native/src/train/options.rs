@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(super) splits: Vec<String>,
     pub(super) encoder: EncoderChoice,
     pub(super) weights: Option<PathBuf>,
-    pub(super) teacher: Option<PathBuf>,
+    pub(super) teacher: Option<Vec<PathBuf>>,
     pub(super) freeze: Option<Freeze>,
     pub(super) alignment: AlignmentForm,
     pub(super) without: Vec<Term>,

@@ -42,9 +42,9 @@ pub(crate) struct Settings {
     #[arg(long)]
     pub(super) weights: Option<PathBuf>,
     /// A second round: take the maps that labels are made of from this network, a model, checkpoint or run of the same
-    /// classes, instead of from the one that is trained
-    #[arg(long, value_name = "MODEL")]
-    pub(super) teacher: Option<PathBuf>,
+    /// classes, instead of from the one that is trained; of several, separated by commas, the mean
+    #[arg(long, value_name = "MODEL", value_delimiter = ',')]
+    pub(super) teacher: Option<Vec<PathBuf>>,
     /// Keep the weights of the encoder's beginning as they are, which saves time and memory: patch for the embeddings, a
     /// number N for those and the first N blocks, encoder for all of it
     #[arg(long, value_name = "N|patch|encoder")]

@@ -96,6 +96,7 @@ fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
             scales: vec![1.0],
             affinity: None,
             map: Map::default(),
+            exponents: Vec::new(),
             refinement: None,
         },
         background_threshold: 0.5,

@@ -1,6 +1,6 @@
-//! A second round: every label comes from the maps of a network that was trained before.
+//! A second round: every label comes from the maps of networks that were trained before.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
@@ -11,36 +11,24 @@ use dalnet_engine::Maps;
 
 use crate::model::open_model;
 
-/// A trained network, and which of its maps teaches.
+/// Trained networks, whose maps teach: each its own, and together their mean.
 #[derive(Debug, Clone)]
 pub(super) struct Teacher {
-    network: DalNet,
-    input: Input,
+    networks: Vec<(DalNet, Input)>,
 }
 
 impl Teacher {
-    /// The model, checkpoint or run at `path`, for a network of `spec`, on `device` (without autodiff).
+    /// The models, checkpoints or runs at `paths`, for a network of `spec`, on `device` (without autodiff).
     ///
     /// # Errors
-    /// A model that cannot be opened, knows other classes, or wants its pictures normalised in another way.
-    pub(super) fn open(path: &Path, spec: &ModelSpec, device: &Device) -> Result<Self> {
-        Self::fitting(path, spec, device).with_context(|| format!("--teacher {}", path.display()))
-    }
-
-    fn fitting(path: &Path, spec: &ModelSpec, device: &Device) -> Result<Self> {
-        let model = open_model(path)?;
-        let ModelSpec { classes, normalisation, input, .. } = model.spec.clone();
-        if classes != spec.classes {
-            bail!(
-                "it knows the classes {}, the data set has {}; train on the data set it was made for",
-                classes.join(", "),
-                spec.classes.join(", ")
-            );
+    /// No model, or one that cannot be opened, knows other classes, or wants its pictures normalised in another way.
+    pub(super) fn open(paths: &[PathBuf], spec: &ModelSpec, device: &Device) -> Result<Self> {
+        if paths.is_empty() {
+            bail!("--teacher names no model; leave it out, or name at least one");
         }
-        if normalisation != spec.normalisation {
-            bail!("it normalises pictures in another way than --encoder does; choose one that fits it");
-        }
-        Ok(Self { network: model.build(device)?, input })
+        let fitting =
+            |path: &PathBuf| fitting(path, spec, device).with_context(|| format!("--teacher {}", path.display()));
+        Ok(Self { networks: paths.iter().map(fitting).collect::<Result<_>>()? })
     }
 
     /// Maps `[B, C, H, W]`, 0..1, of normalised `images` `[B, 3, H, W]`, on their device (both without autodiff).
@@ -48,9 +36,31 @@ impl Teacher {
     /// # Errors
     /// A network that lacks the part that its manifest asks for.
     pub(super) fn maps(&self, images: Tensor<4>) -> Result<Tensor<4>> {
-        let network = self.network.clone().fork(&images.device());
-        Ok(Maps::of(&network, images, &self.input).get(self.input.map)?)
+        let of_network = |(network, input): &(DalNet, Input)| {
+            let network = network.clone().fork(&images.device());
+            Ok(Maps::of(&network, images.clone(), input).get(input.map)?)
+        };
+        let of_networks = self.networks.iter().map(of_network);
+        let sum =
+            of_networks.reduce(|sum: Result<Tensor<4>>, more| Ok(sum? + more?)).context("there is no teacher")??;
+        Ok(sum / self.networks.len() as f64)
     }
+}
+
+fn fitting(path: &Path, spec: &ModelSpec, device: &Device) -> Result<(DalNet, Input)> {
+    let model = open_model(path)?;
+    let ModelSpec { classes, normalisation, input, .. } = model.spec.clone();
+    if classes != spec.classes {
+        bail!(
+            "it knows the classes {}, the data set has {}; train on the data set it was made for",
+            classes.join(", "),
+            spec.classes.join(", ")
+        );
+    }
+    if normalisation != spec.normalisation {
+        bail!("it normalises pictures in another way than --encoder does; choose one that fits it");
+    }
+    Ok((model.build(device)?, input))
 }
 
 #[cfg(test)]
@@ -69,9 +79,15 @@ mod tests {
     fn labels_stay_those_of_the_teacher_while_the_network_learns() {
         let recipe = recipe(AlignmentForm::Contrastive);
         let device = Device::flex();
-        let input =
-            Input { long_side: 32, scales: vec![1.0], affinity: None, map: Map::AuxiliaryCam, refinement: None };
-        let teacher = Teacher { network: network(&recipe, &device), input };
+        let input = Input {
+            long_side: 32,
+            scales: vec![1.0],
+            affinity: None,
+            map: Map::AuxiliaryCam,
+            exponents: Vec::new(),
+            refinement: None,
+        };
+        let teacher = Teacher { networks: vec![(network(&recipe, &device), input)] };
         let autodiff = device.autodiff();
         let batch = pictures();
         let labels = |teacher: Option<Teacher>, losses: &mut BTreeMap<usize, Losses>| {

@@ -226,6 +226,21 @@ fn what_was_scored_refined_is_shipped_so() {
 }
 
 #[test]
+fn the_powers_of_the_scores_are_shipped() {
+    let tree = Tree::new();
+    let mut exponents = Vec::new();
+    let change = |scores: &mut Value| {
+        let classes = scores["classes"].as_array().unwrap().len() - 1;
+        exponents = (0..classes).map(|class| 0.5 + class as f32 / 16.0).collect();
+        scores["miou"]["fused"] = 99.0.into();
+        scores["exponents"] = serde_json::json!({ "fused": exponents, "cam": vec![9.0; classes] });
+    };
+    let shipped = export_scored(&tree, change, "int8", "out").spec.input.exponents;
+    assert_eq!(shipped, exponents);
+    assert_eq!(export_with(&tree, "fused", "int8", "plain").spec.input.exponents, [0.0; 0]);
+}
+
+#[test]
 fn exports_are_the_same_byte_for_byte() {
     let tree = Tree::new();
     let files = |out: &str| {

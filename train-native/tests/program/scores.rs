@@ -67,6 +67,37 @@ fn eval_draws_what_it_scored() {
 }
 
 #[test]
+fn one_threshold_fits_all_classes_after_powers_of_another_split() {
+    let tree = Tree::new();
+    succeeds(&mut tree.eval(&[]));
+    let plain = scores(&tree);
+    let other = tree.write("other.json", plain.to_string());
+    succeeds(tree.eval(&[]).arg("--exponents-from").arg(&other));
+    let raised = scores(&tree);
+    assert!(raised["protocol"].as_str().unwrap().contains("each class of auxiliary_cam, cam, fused to a power"));
+    for map in ["auxiliary_cam", "cam", "fused"] {
+        let numbers = |value: &Value| value.as_array().unwrap().iter().map(Value::as_f64).collect::<Vec<_>>();
+        let (own, exponents) = (numbers(&plain["own_threshold"][map]), numbers(&raised["exponents"][map]));
+        assert!(own.iter().flatten().any(|own| *own != 0.5), "{map}: {own:?}");
+        for (own, exponent) in own.iter().zip(&exponents) {
+            assert!((own.unwrap_or(0.5).powf(exponent.unwrap()) - 0.5).abs() < 1e-6, "{own:?}, {exponent:?}");
+        }
+        // The same pixels are scored, so that no class's own best is far from one half now.
+        for (before, after) in own.iter().zip(numbers(&raised["own_threshold"][map])) {
+            assert!(before.is_none() == after.is_none(), "{map}: {before:?}, {after:?}");
+        }
+    }
+    let missing = tree.path("no.json");
+    refused(tree.eval(&[]).arg("--exponents-from").arg(&missing), &["no.json: cannot be read"]);
+    let mut foreign = plain;
+    foreign["classes"][1] = "unicorn".into();
+    let foreign = tree.write("foreign.json", foreign.to_string());
+    refused(tree.eval(&[]).arg("--exponents-from").arg(foreign), &["foreign.json", "score this model"]);
+    let empty = tree.write("empty.json", "{}");
+    refused(tree.eval(&[]).arg("--exponents-from").arg(empty), &["empty.json: not the JSON", "train-native eval"]);
+}
+
+#[test]
 fn bad_protocols_are_refused() {
     let tree = Tree::new();
     refused(&mut tree.eval(&[("--segmentation-scales", "9")]), &["--segmentation-scales 9 is", "use for example"]);

@@ -85,6 +85,14 @@ fn a_second_round_learns_from_the_first_ones_model() {
     let said = stderr(&train(&shared().join("voc"), &run, &[]).arg("--resume").output().unwrap());
     assert!(said.contains("written with other options: --teacher"), "{said}");
 
+    // Twice the same network is that network: its mean is taken.
+    let both = tree.path("both");
+    succeeds(&mut train(&shared().join("voc"), &both, &[("--teacher", &format!("{teacher},{teacher}"))]));
+    assert_eq!(metrics(&both)[0]["losses"], second[0]["losses"]);
+    refused(
+        &mut tree.train(&[("--teacher", &format!("{teacher},nowhere"))]),
+        &["--teacher nowhere", "give a manifest.json"],
+    );
     refused(&mut tree.train(&[("--teacher", "nowhere")]), &["--teacher nowhere", "give a manifest.json"]);
     let mut other = program("train");
     other.args(["--preset", "shapes", "--data", "shapes", "--device", "cpu", "--teacher", teacher]);

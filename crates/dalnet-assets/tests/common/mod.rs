@@ -20,7 +20,14 @@ pub(crate) fn spec() -> ModelSpec {
         architecture: config(),
         classes: ["cat", "dog", "sheep"].map(str::to_owned).to_vec(),
         normalisation: Normalisation { mean: [0.5; 3], std: [0.5; 3] },
-        input: Input { long_side: 32, scales: vec![1.0], affinity: None, map: Map::default(), refinement: None },
+        input: Input {
+            long_side: 32,
+            scales: vec![1.0],
+            affinity: None,
+            map: Map::default(),
+            exponents: Vec::new(),
+            refinement: None,
+        },
         background_threshold: 0.4,
         class_threshold: 0.5,
     }

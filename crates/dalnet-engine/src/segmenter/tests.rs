@@ -11,7 +11,7 @@ use pollster::block_on;
 
 use super::Segmenter;
 use crate::answer::Similarity;
-use crate::encoding::Options;
+use crate::encoding::{Encoding, Options};
 use crate::error::EngineError;
 use crate::fixture::spec;
 use crate::picture::Picture;
@@ -204,6 +204,34 @@ fn one_encoding_answers_every_view() {
         encoding.ask(&options(None)).unwrap().labels,
         encoding.ask(&options(Some(Map::AuxiliaryCam))).unwrap().labels
     );
+}
+
+#[test]
+fn each_class_of_the_models_map_has_its_power() {
+    let pixels = rgba(90, 61);
+    let picture = Picture::new(90, 61, &pixels).unwrap();
+    let mut model = complete();
+    model.spec.input.map = Map::Fused;
+    let encoding = |exponents: &[f32]| {
+        let mut model = model.clone();
+        model.spec.input.exponents = exponents.to_vec();
+        block_on(Segmenter::load(model, Device::flex()).unwrap().encode(&picture)).unwrap()
+    };
+    let exponents = [0.5, 1.0, 2.5];
+    let (plain, raised) = (encoding(&[]), encoding(&exponents));
+    let heat = |encoding: &Encoding, label, map| encoding.heat(label, Some(map), Some(false)).unwrap().values;
+    let mut furthest = 0.0_f32;
+    for (label, exponent) in (1..).zip(exponents) {
+        for (plain, raised) in heat(&plain, label, Map::Fused).iter().zip(heat(&raised, label, Map::Fused)) {
+            let expected = 255.0 * (f32::from(*plain) / 255.0).powf(exponent);
+            // Plain values are rounded first, and pixels lie between those of the map.
+            assert!((f32::from(raised) - expected).abs() < 20.0, "{label}: {plain} to {raised}");
+            furthest = furthest.max((f32::from(raised) - f32::from(*plain)).abs());
+        }
+        assert_eq!(heat(&plain, label, Map::AuxiliaryCam), heat(&raised, label, Map::AuxiliaryCam));
+    }
+    assert_eq!(heat(&plain, 2, Map::Fused), heat(&raised, 2, Map::Fused));
+    assert!(furthest > 40.0, "{furthest}");
 }
 
 #[test]
