@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use crate::coco::CocoMask;
 use crate::decode::{decode_bytes, decode_file};
 use crate::error::DataError;
 use crate::mask::Mask;
 use crate::member::Member;
-use crate::shapes::Scene;
+use crate::objects::CocoMask;
+use crate::scene::Scene;
 
 /// Where a picture comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

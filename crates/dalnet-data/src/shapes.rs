@@ -3,20 +3,11 @@
 //! It teaches and tests what real pictures need hours for. Form, texture and hue belong to the class; the colour of the
 //! texture, brightness, sizes, places and angles do not.
 
-mod form;
-mod scene;
-
 use crate::data_set::DataSet;
 use crate::error::DataError;
 use crate::sample::{MaskSource, PictureSource, Sample};
 
-pub use scene::Scene;
-
-/// The classes; the index is the class index, masks hold it plus one.
-pub const CLASSES: [&str; 5] = ["disc", "square", "triangle", "ring", "cross"];
-
-/// Side of every picture in pixels.
-pub const SIDE: u32 = 96;
+pub use crate::scene::{CLASSES, SIDE, Scene};
 
 /// The splits: their names, the number of their first scene, and how many there are.
 const SPLITS: [(&str, u64, u64); 2] = [("train", 0, 4000), ("val", 1 << 32, 200)];

@@ -36,7 +36,7 @@ impl Eq for CocoMask {}
 
 /// An object of a mask.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Object {
+pub(crate) struct Object {
     annotation: u64,
     label: u8,
     area: f64,
@@ -45,7 +45,7 @@ pub(super) struct Object {
 
 /// Where an object is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Segmentation {
+pub(crate) enum Segmentation {
     /// `x, y, x, y, …` of each outline.
     Polygons(Vec<Box<[f64]>>),
     /// Runs down the columns, background first.
@@ -54,7 +54,7 @@ pub(super) enum Segmentation {
 
 /// Runs of an image of `size` `[height, width]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Runs {
+pub(crate) struct Runs {
     size: [u32; 2],
     counts: Counts,
 }
@@ -68,7 +68,7 @@ enum Counts {
 
 impl Object {
     /// `None` of an annotation without a class.
-    pub(super) fn new(annotation: Annotation<Segmentation>) -> Option<Self> {
+    pub(crate) fn new(annotation: Annotation<Segmentation>) -> Option<Self> {
         let label = annotation.class().ok()? + 1;
         let Annotation { id, area, segmentation, .. } = annotation;
         Some(Self { annotation: id, label, area, segmentation })
@@ -77,7 +77,7 @@ impl Object {
 
 impl CocoMask {
     /// Of `objects` in the order of the file `list`, for an image of `size` `[width, height]`.
-    pub(super) fn new(list: Arc<Path>, size: [u32; 2], mut objects: Vec<Object>) -> Self {
+    pub(crate) fn new(list: Arc<Path>, size: [u32; 2], mut objects: Vec<Object>) -> Self {
         objects.sort_by(|one, other| one.area.total_cmp(&other.area));
         objects.reverse();
         Self { list, size, objects }

@@ -1,5 +1,7 @@
 //! One picture: which objects stand where, and how they are drawn.
 
+mod form;
+
 use std::f64::consts::{FRAC_PI_4, TAU};
 
 use image::{Rgb, RgbImage};
@@ -7,16 +9,21 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::form::{covers, texture};
-use super::{CLASSES, SIDE};
 use crate::mask::Mask;
+use form::{covers, texture};
+
+/// The classes; the index is the class index, masks hold it plus one.
+pub const CLASSES: [&str; 5] = ["disc", "square", "triangle", "ring", "cross"];
+
+/// Side of every picture in pixels.
+pub const SIDE: u32 = 96;
 
 /// Strokes and blobs behind the objects.
 const CLUTTER: usize = 14;
 /// Radius of an object in pixels.
 const RADIUS: std::ops::Range<f64> = 16.0..27.0;
 
-/// A picture of [`Shapes`](super::Shapes): a pure function of seed and number.
+/// A picture of [`Shapes`](crate::shapes::Shapes): a pure function of seed and number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scene {
     /// Of the data set.

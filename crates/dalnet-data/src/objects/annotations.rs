@@ -15,28 +15,28 @@ const BUFFER: usize = 1 << 20;
 
 /// The parts of an annotation file that are used, with segmentations as `S`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Annotations<S> {
-    pub(super) images: Vec<Image>,
-    pub(super) annotations: Vec<Annotation<S>>,
+pub(crate) struct Annotations<S> {
+    pub(crate) images: Vec<Image>,
+    pub(crate) annotations: Vec<Annotation<S>>,
     pub(super) categories: Vec<Category>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Image {
-    pub(super) id: u64,
-    pub(super) file_name: String,
-    pub(super) width: u32,
-    pub(super) height: u32,
+pub(crate) struct Image {
+    pub(crate) id: u64,
+    pub(crate) file_name: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Annotation<S> {
-    pub(super) id: u64,
-    pub(super) image_id: u64,
-    pub(super) category_id: u64,
+pub(crate) struct Annotation<S> {
+    pub(crate) id: u64,
+    pub(crate) image_id: u64,
+    pub(crate) category_id: u64,
     /// Pixels of the object, as the file says.
-    pub(super) area: f64,
-    pub(super) segmentation: S,
+    pub(crate) area: f64,
+    pub(crate) segmentation: S,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,7 +47,7 @@ pub(super) struct Category {
 
 impl<S: DeserializeOwned> Annotations<S> {
     /// Reads a file piece by piece: what is not used takes no memory.
-    pub(super) fn read(path: &Path) -> Result<Self, DataError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::read(path))?;
         let annotations: Self = serde_json::from_reader(BufReader::with_capacity(BUFFER, file))
             .map_err(|error| DataError::CocoFile { path: path.to_owned(), reason: error.to_string() })?;
@@ -66,7 +66,7 @@ impl Category {
 
 impl<S> Annotation<S> {
     /// The index of its class; if it has none, its id and the reason.
-    pub(super) fn class(&self) -> Result<u8, (u64, String)> {
+    pub(crate) fn class(&self) -> Result<u8, (u64, String)> {
         class_of(self.category_id)
             .ok_or_else(|| (self.id, format!("has the category {}, which is none of COCO's 80", self.category_id)))
     }
