@@ -54,7 +54,12 @@ def far_outputs(graph: bytes, model: ShippedModel, image: torch.Tensor) -> list[
     names = outputs(model.manifest)
     for name, got in zip(names, session.run(names, {"image": image.numpy()}), strict=True):
         want = expected[name].numpy()
-        error, largest = np.abs(got - want).max(), np.abs(want).max()
+        differences, largest = np.abs(got - want), np.abs(want).max()
+        if name == model.manifest["input"]["map"]:
+            # A power below 1 stretches what lies next to 0, the inverse of one above 1 does: one of the two does not.
+            inverse = 1 / model.exponents().numpy()
+            differences = np.minimum(differences, np.abs(got**inverse - want**inverse))
+        error = differences.max()
         print(f"{name} at {size}: largest difference {error:.1e} of {largest:.2f}")
         if got.shape != want.shape or not error <= TOLERANCE * largest:
             far.append(name)
