@@ -34,14 +34,7 @@ fn random_model() -> Result<(String, Vec<u8>), Box<dyn Error>> {
         .with_head(Some(HeadConfig::new().with_hidden(16).with_dilation(2)))
         .with_alignment(Some(AlignmentConfig::new(TEXT_DIM).with_text_side(TextSide::Centred)));
     manifest.spec.classes.truncate(3);
-    manifest.spec.input = Input {
-        long_side: LONG_SIDE,
-        scales: vec![1.0, 0.5],
-        affinity: None,
-        map: Map::AuxiliaryCam,
-        exponents: Vec::new(),
-        refinement: None,
-    };
+    manifest.spec.input = Input { scales: vec![1.0, 0.5], map: Map::AuxiliaryCam, ..Input::of_long_side(LONG_SIDE) };
     (manifest.spec.background_threshold, manifest.spec.class_threshold) = (0.55, 0.45);
     manifest.provenance = "random numbers".to_owned();
     manifest.licences.clear();

@@ -2,8 +2,8 @@
 
 The graph computes what the engine computes of a normalised picture `image` [1, 3, H, W] (sides are whole patches): the
 picture and its mirror image pass the encoder as one batch, and give the map [1, C, H, W] in 0..1 that labels pixels, the
-`similarity` [1, C + 1, h, w] of patches and texts, and the `logits` [1, C]. Refinement by the picture's pixels is no part of it: the engine refines the maps of the classes
-that are asked for, not the network's output.
+`similarity` [1, C + 1, h, w] of patches and texts, and the `logits` [1, C]. Refinement by the picture's pixels is no part
+of it: the engine refines the maps of the classes that are asked for, not the network's output.
 
 Weights stay as the shipped file has them, so that both engines download the same numbers: 8 bits in blocks of 32, each
 with a scale of 32 bits (DequantizeLinear), and 16-bit floats for the rest. onnxruntime widens the floats when it loads,

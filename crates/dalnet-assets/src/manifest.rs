@@ -93,6 +93,14 @@ pub struct Input {
     pub refinement: Option<Refinement>,
 }
 
+impl Input {
+    /// Pictures of this longer side at one scale, labelled by the CAM as the network gives it.
+    pub fn of_long_side(long_side: usize) -> Self {
+        let map = Map::default();
+        Self { long_side, scales: one_scale(), affinity: None, map, exponents: Vec::new(), refinement: None }
+    }
+}
+
 /// A map of the network with a value in 0..1 for each class and pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

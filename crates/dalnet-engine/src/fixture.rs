@@ -1,7 +1,7 @@
 //! A model description that the tests of this crate share.
 
 use dalnet::{DalNetConfig, EncoderConfig};
-use dalnet_assets::{Input, Map, ModelSpec, Normalisation};
+use dalnet_assets::{Input, ModelSpec, Normalisation};
 
 /// Three classes, patches of 16 pixels, pictures of 64 pixels shown at two scales.
 pub(crate) fn spec() -> ModelSpec {
@@ -10,14 +10,7 @@ pub(crate) fn spec() -> ModelSpec {
         architecture: DalNetConfig::new(encoder, 3).with_auxiliary_block(1),
         classes: ["cat", "dog", "sheep"].map(str::to_owned).to_vec(),
         normalisation: Normalisation { mean: [0.5, 0.4, 0.3], std: [0.5, 0.25, 0.2] },
-        input: Input {
-            long_side: 64,
-            scales: vec![1.0, 0.5],
-            affinity: None,
-            map: Map::default(),
-            exponents: Vec::new(),
-            refinement: None,
-        },
+        input: Input { scales: vec![1.0, 0.5], ..Input::of_long_side(64) },
         background_threshold: 0.5,
         class_threshold: 0.5,
     }

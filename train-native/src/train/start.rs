@@ -8,7 +8,7 @@ use dalnet::alignment::AlignmentConfig;
 use dalnet::objective::Term;
 use dalnet::{DalNet, DalNetConfig};
 use dalnet_assets::{
-    Checkpoint, Checkpoints, Input, Layout, Map, ModelSpec, Normalisation, Tensors, import_encoder, load_strict,
+    Checkpoint, Checkpoints, Input, Layout, ModelSpec, Normalisation, Tensors, import_encoder, load_strict,
     read_safetensors_file, tensors_of,
 };
 use serde::Serialize;
@@ -91,14 +91,7 @@ fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
         architecture,
         classes,
         normalisation,
-        input: Input {
-            long_side: options.long_side,
-            scales: vec![1.0],
-            affinity: None,
-            map: Map::default(),
-            exponents: Vec::new(),
-            refinement: None,
-        },
+        input: Input::of_long_side(options.long_side),
         background_threshold: 0.5,
         class_threshold: 0.5,
     };

@@ -79,14 +79,7 @@ mod tests {
     fn labels_stay_those_of_the_teacher_while_the_network_learns() {
         let recipe = recipe(AlignmentForm::Contrastive);
         let device = Device::flex();
-        let input = Input {
-            long_side: 32,
-            scales: vec![1.0],
-            affinity: None,
-            map: Map::AuxiliaryCam,
-            exponents: Vec::new(),
-            refinement: None,
-        };
+        let input = Input { map: Map::AuxiliaryCam, ..Input::of_long_side(32) };
         let teacher = Teacher { networks: vec![(network(&recipe, &device), input)] };
         let autodiff = device.autodiff();
         let batch = pictures();

@@ -82,7 +82,7 @@ fn one_threshold_fits_all_classes_after_powers_of_another_split() {
         for (own, exponent) in own.iter().zip(&exponents) {
             assert!((own.unwrap_or(0.5).powf(exponent.unwrap()) - 0.5).abs() < 1e-6, "{own:?}, {exponent:?}");
         }
-        // The same pixels are scored, so that no class's own best is far from one half now.
+        // Powers neither find a class nor lose one.
         for (before, after) in own.iter().zip(numbers(&raised["own_threshold"][map])) {
             assert!(before.is_none() == after.is_none(), "{map}: {before:?}, {after:?}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use dalnet::{DalNet, DalNetConfig, EncoderConfig};
-use dalnet_assets::{Input, Licence, Manifest, Map, ModelSpec, Normalisation, Precision, Quality, manifest};
+use dalnet_assets::{Input, Licence, Manifest, ModelSpec, Normalisation, Precision, Quality, manifest};
 
 pub(crate) fn config() -> DalNetConfig {
     let encoder = EncoderConfig::new(4, 8, 2).with_depth(2).with_pretrained_grid(2);
@@ -20,14 +20,7 @@ pub(crate) fn spec() -> ModelSpec {
         architecture: config(),
         classes: ["cat", "dog", "sheep"].map(str::to_owned).to_vec(),
         normalisation: Normalisation { mean: [0.5; 3], std: [0.5; 3] },
-        input: Input {
-            long_side: 32,
-            scales: vec![1.0],
-            affinity: None,
-            map: Map::default(),
-            exponents: Vec::new(),
-            refinement: None,
-        },
+        input: Input::of_long_side(32),
         background_threshold: 0.4,
         class_threshold: 0.5,
     }
