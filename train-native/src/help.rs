@@ -53,6 +53,14 @@ Examples:
   As a Slurm array or an indexed Kubernetes job: see jobs/pseudo-label.slurm and jobs/pseudo-label.k8s.yaml.
 The same command again labels only the pictures that have no mask yet.";
 
+pub(crate) const AVERAGE: &str = "\
+Examples:
+  The middle between a run and the one that started from its weights, which may be better than both:
+    train-native average first second --out mean
+    train-native eval --data voc:VOCdevkit/VOC2012 --split val --model mean --json mean.json
+  The last checkpoints of a run:
+    train-native average run/checkpoints/* --out mean";
+
 pub(crate) const EXPORT: &str = "\
 Examples:
   Score at the one scale that pages use, then write manifest.json and 16-bit weights:

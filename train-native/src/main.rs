@@ -1,5 +1,6 @@
 //! `train-native`: train, evaluate and run DALNet.
 
+mod average;
 mod batch;
 mod completions;
 mod device;
@@ -62,6 +63,9 @@ enum Command {
     /// Turn the image tags of a data set into masks.
     #[command(after_long_help = help::PSEUDO_LABEL)]
     PseudoLabel(pseudo_label::Options),
+    /// Average the weights of models that were trained from one another.
+    #[command(after_long_help = help::AVERAGE)]
+    Average(average::Options),
     /// Write the files of a model that pages load.
     #[command(after_long_help = help::EXPORT)]
     Export(export::Options),
@@ -101,6 +105,7 @@ fn perform(command: Command) -> Result<bool> {
         Command::Embed(options) => embed::run(&options)?,
         Command::Segment(options) => segment::run(&options)?,
         Command::PseudoLabel(options) => pseudo_label::run(&options)?,
+        Command::Average(options) => average::run(&options)?,
         Command::Export(options) => export::run(&options)?,
         Command::Fetch(options) => fetch::run(&options)?,
         Command::Inspect(options) => inspect::run(&options)?,

@@ -33,7 +33,8 @@ pub struct Manifest {
     pub precision: Precision,
     /// The weights: safetensors files beside the manifest, each with tensors of its own.
     pub files: Vec<FileEntry>,
-    /// SHA-256 of the `model.safetensors` of the checkpoint that was exported, if it is known.
+    /// SHA-256 of the `model.safetensors` of the checkpoint that was exported, if it is known; of a mean of several those of
+    /// all, joined by `+`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_sha256: Option<String>,
     /// How the weights came to be: initial weights, data, training, program.

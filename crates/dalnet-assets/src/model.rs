@@ -20,7 +20,8 @@ pub struct Model {
     pub spec: ModelSpec,
     /// The network's parameters under their canonical names.
     pub tensors: Tensors,
-    /// SHA-256 of the `model.safetensors` of the checkpoint that the weights come from, as far as it is known.
+    /// SHA-256 of the `model.safetensors` of the checkpoint that the weights come from, as far as it is known; as in
+    /// [`Manifest::checkpoint_sha256`].
     pub checkpoint_sha256: Option<String>,
 }
 
