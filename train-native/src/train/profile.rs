@@ -22,7 +22,7 @@ struct Row {
 }
 
 /// Measures every part of a step alone, forward and backward down to the tokens that it starts from, `repeats` times,
-/// then whole steps; a table. Every loss counts, whenever it starts. Each part runs on the whole batch, while a step on
+/// then the optimiser's update and whole steps; a table. Every loss counts, whenever it starts. Each part runs on the whole batch, while a step on
 /// the CPU shares it among threads.
 pub(super) fn profile(trainer: &mut Trainer, batch: &Batch, repeats: usize) -> Result<String> {
     let (model, device) = trainer.fork();
@@ -72,10 +72,17 @@ pub(super) fn profile(trainer: &mut Trainer, batch: &Batch, repeats: usize) -> R
         measure("reg", &|| back(pass.dense_energy(logits.clone(), labels.clone())));
     }
     drop(pass);
-    let mut whole = Row::of("whole step");
+    let (mut update, mut whole) = (Row::of("update"), Row::of("whole step"));
     for _ in 0..repeats {
-        whole.run(|| trainer.step(step, batch, false).map(drop))?;
+        let gradients = trainer.backward(step, batch, false)?.gradients;
+        device.sync()?;
+        update.run(|| {
+            trainer.update(step, gradients);
+            device.sync()
+        })?;
+        whole.run(|| trainer.step(step, batch, false).and_then(|_| Ok(device.sync()?)))?;
     }
+    rows.push(update);
     Ok(table(&rows, &whole))
 }
 

@@ -115,8 +115,13 @@ impl Trainer {
                 batch.ids.join(", ")
             );
         }
-        self.model = self.optimiser.step(self.rates.at(step), self.model.clone(), gradients);
+        self.update(step, gradients);
         Ok((losses, separation))
+    }
+
+    /// The optimiser's step.
+    pub(super) fn update(&mut self, step: usize, gradients: GradientsParams) {
+        self.model = self.optimiser.step(self.rates.at(step), self.model.clone(), gradients);
     }
 
     /// Losses and gradients of the mean over all pictures of a step, on the first device. Each replica works on an equal
