@@ -108,7 +108,8 @@ class Network(torch.nn.Module):
             "logits": logits.mean(dim=0, keepdim=True),
         }
         own = self.outputs[0]
-        named[own] = named[own] ** self.exponents
+        # onnxruntime-web's Pow for WebGPU does not compile. The floor keeps log finite and is nothing after the power.
+        named[own] = torch.exp(self.exponents * torch.log(named[own].clamp(min=1e-30)))
         return tuple(named[name] for name in self.outputs)
 
 
