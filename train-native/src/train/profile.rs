@@ -22,8 +22,8 @@ struct Row {
 }
 
 /// Measures every part of a step alone, forward and backward down to the tokens that it starts from, `repeats` times,
-/// then the optimiser's update and whole steps; a table. Every loss counts, whenever it starts. Each part runs on the whole batch, while a step on
-/// the CPU shares it among threads.
+/// then the optimiser's update and whole steps; a table. Every loss counts, whenever it starts. Each part runs on the
+/// whole batch, while a step on the CPU shares it among threads.
 pub(super) fn profile(trainer: &mut Trainer, batch: &Batch, repeats: usize) -> Result<String> {
     let (model, device) = trainer.fork();
     let pictures = trainer.batch_of(batch.ids.len());
