@@ -9,7 +9,7 @@ use dalnet_data::{AugmentConfig, BatchConfig, ColourJitter, Sample};
 use serde::{Deserialize, Serialize};
 
 use super::best::Best;
-use super::encoder::EncoderChoice;
+use super::encoder::{EncoderChoice, auxiliary_block};
 use super::freeze::Freeze;
 use super::preset::Preset;
 use super::progress::LogForm;
@@ -31,6 +31,7 @@ pub(crate) struct Options {
     pub(super) weights: Option<PathBuf>,
     pub(super) teacher: Option<Vec<PathBuf>>,
     pub(super) freeze: Option<Freeze>,
+    pub(super) auxiliary_block: Option<usize>,
     pub(super) alignment: AlignmentForm,
     pub(super) without: Vec<Term>,
     pub(super) set: Vec<Change>,
@@ -100,10 +101,23 @@ impl Options {
         {
             bail!("--freeze {count} of an encoder with {depth} blocks; use at most {depth}, or encoder");
         }
+        if let Some(block) = self.auxiliary_block
+            && !(1..=depth).contains(&block)
+        {
+            bail!(
+                "--auxiliary-block {block} of an encoder with {depth} blocks; use 1 to {depth}, or leave it out for block {}",
+                auxiliary_block(depth) + 1
+            );
+        }
         if self.checkpoint_every == 0 {
             bail!("--checkpoint-every 0: write one at least every some hundred steps");
         }
         Ok(())
+    }
+
+    /// Index of the block that feeds the auxiliary classifier, of an encoder with `depth` of them.
+    pub(super) fn auxiliary_index(&self, depth: usize) -> usize {
+        self.auxiliary_block.map_or_else(|| auxiliary_block(depth), |block| block - 1)
     }
 
     pub(super) fn schedule(&self) -> Polynomial {

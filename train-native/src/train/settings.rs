@@ -49,6 +49,10 @@ pub(crate) struct Settings {
     /// number N for those and the first N blocks, encoder for all of it
     #[arg(long, value_name = "N|patch|encoder")]
     pub(super) freeze: Option<Freeze>,
+    /// Block of the encoder, counted from 1, that the auxiliary CAM is made of, and with it the object mask [default: after
+    /// four fifths of the blocks, the tenth of twelve]
+    #[arg(long, value_name = "N")]
+    pub(super) auxiliary_block: Option<usize>,
     /// How image and texts are aligned
     #[arg(long, value_enum)]
     pub(super) alignment: Option<AlignmentForm>,

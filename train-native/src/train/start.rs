@@ -15,7 +15,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::best::{self, Best};
-use super::encoder::auxiliary_block;
 use super::options::{FREE_TO_CHANGE, Options, Training};
 use super::text::class_texts;
 use crate::source::Data;
@@ -71,7 +70,7 @@ fn fresh(options: &Options, data: &Data, device: &Device) -> Result<Start> {
     });
     let head = counts([Term::Seg, Term::Reg]).then_some(recipe.head);
     let architecture = DalNetConfig::new(encoder.clone(), classes.len())
-        .with_auxiliary_block(auxiliary_block(encoder.depth))
+        .with_auxiliary_block(options.auxiliary_index(encoder.depth))
         .with_head(head)
         .with_alignment(alignment);
     device.seed(options.seed);

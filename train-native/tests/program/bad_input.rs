@@ -211,6 +211,11 @@ fn runs() {
     refused(&mut tree.train(&[("--scale", "2,1")]), &["\"2,1\"", "use two ascending numbers up to 16"]);
     refused(&mut tree.train(&[("--layer-decay", "0")]), &["--layer-decay 0", "use for example 0.75"]);
     refused(&mut tree.train(&[("--freeze", "13")]), &["--freeze 13", "12 blocks", "use at most 12"]);
+    refused(
+        &mut tree.train(&[("--auxiliary-block", "0")]),
+        &["--auxiliary-block 0", "12 blocks", "use 1 to 12", "leave it out for block 10"],
+    );
+    refused(&mut tree.train(&[("--auxiliary-block", "13")]), &["--auxiliary-block 13", "use 1 to 12"]);
     refused(&mut tree.train(&[("--freeze", "half")]), &["\"half\"", "use patch, a number of blocks, or encoder"]);
     refused(&mut tree.train(&[("--device", "cpu,tpu")]), &["\"tpu\" is no device", "use auto, cpu, gpu, or gpu:1"]);
     refused(&mut tree.train(&[("--device", "cpu,cpu,cpu")]), &["3 devices", "use a batch at least as large"]);

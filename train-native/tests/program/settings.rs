@@ -80,6 +80,18 @@ fn a_step_may_be_split_and_a_beginning_frozen() {
 }
 
 #[test]
+fn another_block_may_feed_the_auxiliary_classifier() {
+    for (block, index) in [(None, 4), (Some("3"), 2)] {
+        let tree = Tree::new();
+        let block = block.map(|block| ("--auxiliary-block", block));
+        let changes = block.into_iter().chain([("--iterations", "1")]);
+        succeeds(&mut quick(&tree, &changes.collect::<Vec<_>>()));
+        let model = dalnet_assets::Model::open(&tree.path("run/checkpoints/000001")).unwrap();
+        assert_eq!(model.spec.architecture.auxiliary_block, index);
+    }
+}
+
+#[test]
 fn files_that_are_no_settings() {
     let tree = Tree::new();
     let check = |text: &str, parts: &[&str]| {
