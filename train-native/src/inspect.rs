@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use dalnet_assets::manifest::MANIFEST;
-use dalnet_assets::{FileEntry, Licence, Manifest, ModelSpec, Precision, Quality};
+use dalnet_assets::{Checkpoint, FileEntry, Licence, Manifest, Model, ModelSpec, Precision, Quality};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{find_model, open_model};
+use crate::model::find_model;
 
 /// Options of `train-native inspect`.
 #[derive(Debug, Args)]
@@ -77,13 +77,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 impl Card {
     fn of(named: &Path) -> Result<Self> {
-        let model = open_model(named)?;
         let path = find_model(named)?;
         let state = path.join("state.json");
         let is_checkpoint = state.is_file();
+        let (spec, tensors) = if is_checkpoint {
+            // Whole, with the optimiser's record, which a model does not need.
+            let Checkpoint { spec, tensors, .. } = Checkpoint::<Value>::load(&path)?;
+            (spec, tensors)
+        } else {
+            let Model { spec, tensors, .. } = Model::open(&path)?;
+            (spec, tensors)
+        };
         let path = if path.is_dir() && !is_checkpoint { path.join(MANIFEST) } else { path };
         let mut parameters_of = BTreeMap::new();
-        for (name, tensor) in &model.tensors {
+        for (name, tensor) in &tensors {
             let part = name.split('.').next().unwrap_or(name).to_owned();
             *parameters_of.entry(part).or_default() += tensor.num_elements() as u64;
         }
@@ -94,7 +101,7 @@ impl Card {
         let text =
             fs::read_to_string(&described).with_context(|| format!("{}: cannot be read", described.display()))?;
         let value = serde_json::from_str::<Value>(&text)?;
-        // Opening the model has read these files and compared them with their entries.
+        // Opening it has read these files and compared them with their entries.
         let entries = Vec::<FileEntry>::deserialize(&value["files"])?;
         let full = |entry: FileEntry| FileEntry { path: folder.join(entry.path).display().to_string(), ..entry };
         let mut files = vec![FileEntry::new(described.display().to_string(), text.as_bytes())];
@@ -107,7 +114,7 @@ impl Card {
             (None, Some(Shipped { provenance, licences, quality, precision, checkpoint_sha256 }))
         };
         let parameters = parameters_of.values().sum();
-        Ok(Self { path, spec: model.spec, parameters, parameters_of, files, training, shipped })
+        Ok(Self { path, spec, parameters, parameters_of, files, training, shipped })
     }
 
     /// For people.

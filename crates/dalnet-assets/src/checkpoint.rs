@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
@@ -159,13 +159,28 @@ impl<S: DeserializeOwned> Checkpoint<S> {
     /// # Errors
     /// A missing file, one that is cut off or changed, another format version; each with the folder's name.
     pub fn load(folder: &Path) -> Result<Self, ModelError> {
-        Ok(Self::load_with_sha256(folder)?.0)
+        let state = State::read(folder)?;
+        let (tensors, _) = state.weights(folder)?;
+        let (optimizer, _) = state.content(folder, OPTIMIZER)?;
+        Ok(Self { iteration: state.iteration, spec: state.model, tensors, optimizer, training: state.training })
     }
+}
 
-    /// [`Self::load`], and the SHA-256 of the file with the weights.
-    pub(crate) fn load_with_sha256(folder: &Path) -> Result<(Self, String), ModelError> {
+/// What a checkpoint's folder holds beside the training program's state and the optimiser's record, which may be missing:
+/// the description, the parameters, and the SHA-256 of their file.
+///
+/// # Errors
+/// As [`Checkpoint::load`].
+pub(crate) fn load_network(folder: &Path) -> Result<(ModelSpec, Tensors, String), ModelError> {
+    let state = State::<IgnoredAny>::read(folder)?;
+    let (tensors, sha256) = state.weights(folder)?;
+    Ok((state.model, tensors, sha256))
+}
+
+impl<S: DeserializeOwned> State<S> {
+    fn read(folder: &Path) -> Result<Self, ModelError> {
         let text = String::from_utf8_lossy(&read(&folder.join(STATE), DAMAGED)?).into_owned();
-        let state: State<S> = check_version(&text)
+        let state: Self = check_version(&text)
             .and_then(|()| serde_json::from_str(&text).map_err(ModelError::Json))
             .map_err(|error| match error {
                 ModelError::Json(error) => ModelError::Corrupt {
@@ -177,21 +192,27 @@ impl<S: DeserializeOwned> Checkpoint<S> {
             })
             .map_err(|error| error.within(folder))?;
         state.model.check().map_err(|error| error.within(folder))?;
-        let content = |name: &str| {
-            let content = read(&folder.join(name), DAMAGED)?;
-            let entry = state
-                .files
-                .iter()
-                .find(|entry| entry.path == name)
-                .ok_or_else(|| ModelError::Value(format!("{STATE} does not list {name}")).within(folder))?;
-            verify(entry, &content, DAMAGED).map_err(|error| error.within(folder))?;
-            Ok::<_, ModelError>((content, entry.sha256.clone()))
-        };
-        let (model, sha256) = content(MODEL)?;
-        let (tensors, _) = read_safetensors(&model).map_err(|error| error.within(&folder.join(MODEL)))?;
-        let (optimizer, _) = content(OPTIMIZER)?;
-        let checkpoint =
-            Self { iteration: state.iteration, spec: state.model, tensors, optimizer, training: state.training };
-        Ok((checkpoint, sha256))
+        Ok(state)
+    }
+}
+
+impl<S> State<S> {
+    /// The parameters, and the SHA-256 of their file.
+    fn weights(&self, folder: &Path) -> Result<(Tensors, String), ModelError> {
+        let (content, sha256) = self.content(folder, MODEL)?;
+        let (tensors, _) = read_safetensors(&content).map_err(|error| error.within(&folder.join(MODEL)))?;
+        Ok((tensors, sha256))
+    }
+
+    /// A file that is as this state says, and its SHA-256.
+    fn content(&self, folder: &Path, name: &str) -> Result<(Vec<u8>, String), ModelError> {
+        let content = read(&folder.join(name), DAMAGED)?;
+        let entry = self
+            .files
+            .iter()
+            .find(|entry| entry.path == name)
+            .ok_or_else(|| ModelError::Value(format!("{STATE} does not list {name}")).within(folder))?;
+        verify(entry, &content, DAMAGED).map_err(|error| error.within(folder))?;
+        Ok((content, entry.sha256.clone()))
     }
 }

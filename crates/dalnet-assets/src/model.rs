@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use dalnet::DalNet;
 
-use crate::checkpoint::{Checkpoint, STATE};
+use crate::checkpoint::{STATE, load_network};
 use crate::error::ModelError;
 use crate::files::{read, verify, write_atomically};
 use crate::manifest::{MANIFEST, Manifest, ModelSpec};
@@ -48,15 +48,15 @@ impl Model {
         Ok(Self { spec: manifest.spec, tensors, checkpoint_sha256: manifest.checkpoint_sha256 })
     }
 
-    /// A model from disk: a `manifest.json`, the folder of one, or the folder of a checkpoint.
+    /// A model from disk: a `manifest.json`, the folder of one, or the folder of a checkpoint, whose optimiser's record is
+    /// not read and may be missing.
     ///
     /// # Errors
-    /// As [`Model::from_verified_bytes`] and [`Checkpoint::load`], with the file's name; a missing file, or one that is not
-    /// the manifest's (size or SHA-256).
+    /// As [`Model::from_verified_bytes`] and [`Checkpoint::load`](crate::Checkpoint::load), with the file's name; a missing
+    /// file, or one that is not the manifest's (size or SHA-256).
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         if path.join(STATE).is_file() {
-            let (checkpoint, sha256) = Checkpoint::<serde_json::Value>::load_with_sha256(path)?;
-            let Checkpoint { spec, tensors, .. } = checkpoint;
+            let (spec, tensors, sha256) = load_network(path)?;
             return Ok(Self { spec, tensors, checkpoint_sha256: Some(sha256) });
         }
         let path = if path.is_dir() { path.join(MANIFEST) } else { path.to_path_buf() };

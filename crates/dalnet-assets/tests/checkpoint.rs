@@ -28,9 +28,13 @@ fn a_checkpoint_is_read_back_and_serves_as_a_model() {
     assert!(folder.ends_with("checkpoints/001200"));
     assert_eq!(checkpoints.latest().unwrap(), Some(folder.clone()));
     assert_eq!(Checkpoint::load(&folder).unwrap(), written);
+    // A model needs no optimiser, a run that goes on does.
+    fs::remove_file(folder.join("optimizer.bpk")).unwrap();
     let model = Model::open(&folder).unwrap();
-    assert_eq!(model.tensors, written.tensors);
+    assert_eq!((model.spec, model.tensors), (written.spec, written.tensors));
     assert_eq!(model.checkpoint_sha256, Some(sha256(&fs::read(folder.join("model.safetensors")).unwrap())));
+    let message = Checkpoint::<Vec<f64>>::load(&folder).unwrap_err().to_string();
+    assert!(message.contains("optimizer.bpk"), "{message}");
 }
 
 #[test]

@@ -49,6 +49,17 @@ fn inspect_tells_a_run_from_a_shipped_model() {
 }
 
 #[test]
+fn a_checkpoint_without_its_optimiser_is_a_model_but_not_whole() {
+    let tree = Tree::new();
+    for name in ["model.safetensors", "state.json"] {
+        tree.write(name, fs::read(shared().join("run/checkpoints/000004").join(name)).unwrap());
+    }
+    let photo = tree.path("voc/JPEGImages/p0.jpg");
+    said(program("segment").arg("--model").arg(tree.path("")).arg("--out").arg(tree.path("masks")).arg(photo));
+    refused(program("inspect").arg(tree.path("")), &["optimizer.bpk", "remove this checkpoint's folder"]);
+}
+
+#[test]
 fn doctor_finds_this_machine_well() {
     let text = said(&mut program("doctor"));
     assert!(text.contains("CPU (burn-flex): right, largest error"), "{text}");
