@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::encoder::Features;
+use crate::product::product;
 
 /// How a CAM is spread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,6 @@ impl Affinity {
     pub fn spread(&self, maps: Tensor<3>, features: &Features) -> Tensor<3> {
         let affinity = features.affinity.clone().expect("the attention of Affinity::blocks was tapped");
         let walk = affinity.transpose();
-        (0..self.power).fold(maps, |maps, _| maps.matmul(walk.clone()))
+        (0..self.power).fold(maps, |maps, _| product(maps, walk.clone()))
     }
 }

@@ -15,6 +15,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::cosine::unit;
+use crate::product::{linear, product};
 
 /// How the fixed text embeddings enter the shared space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +98,7 @@ impl Alignment {
 
     /// Cosines `[B, N, C + 1]` of image tokens `[B, N, D]` with every text, background last; 0 for an all-zero token.
     pub fn similarity(&self, tokens: Tensor<3>) -> Tensor<3> {
-        unit(self.image_projection.forward(tokens)).matmul(self.texts().transpose().unsqueeze())
+        product(unit(linear(&self.image_projection, tokens)), self.texts().transpose().unsqueeze())
     }
 
     /// The same for class tokens `[B, D]`: `[B, C + 1]`.

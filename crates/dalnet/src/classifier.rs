@@ -8,6 +8,8 @@ use burn::nn::LinearConfig;
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Tensor};
 
+use crate::product::linear;
+
 /// Global max pooling and a linear layer without bias.
 #[derive(Module, Debug)]
 pub struct Classifier {
@@ -22,12 +24,12 @@ impl Classifier {
 
     /// Logits `[B, C]` of `tokens` `[B, N, D]`.
     pub fn forward(&self, tokens: Tensor<3>) -> Tensor<2> {
-        self.linear.forward(tokens.max_dim(1).squeeze_dim(1))
+        linear(&self.linear, tokens.max_dim(1).squeeze_dim::<2>(1))
     }
 
     /// Class scores of every patch token, the raw CAM of Eq. 1: `[B, N, D]` to `[B, C, N]`.
     pub fn score_patches(&self, tokens: Tensor<3>) -> Tensor<3> {
-        self.linear.forward(tokens).swap_dims(1, 2)
+        linear(&self.linear, tokens).swap_dims(1, 2)
     }
 
     /// The weights `[D, C]`.

@@ -9,6 +9,7 @@ use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::label::IGNORE;
+use crate::product::product;
 
 /// Taps of a dilated kernel along one side.
 const TAPS: usize = 3;
@@ -81,7 +82,7 @@ impl Convolution {
         let [batch, rows, columns, inputs] = map.dims();
         let [outputs, _, _, _] = self.weight.val().dims();
         let kernel = self.weight.val().reshape([outputs, inputs]).transpose();
-        map.reshape([batch * rows * columns, inputs]).matmul(kernel).reshape([batch, rows, columns, outputs])
+        product(map.reshape([batch * rows * columns, inputs]), kernel).reshape([batch, rows, columns, outputs])
     }
 
     /// 3 × 3, as wide as before by zeros around the map. The taps of a row become channels by one product, a product for
@@ -89,15 +90,15 @@ impl Convolution {
     fn dilated(&self, map: Tensor<4>, shifts: &Shifts) -> Tensor<4> {
         let [batch, rows, columns, inputs] = map.dims();
         let [outputs, _, _, _] = self.weight.val().dims();
-        let taps = shifts.apart.clone().unsqueeze::<3>().matmul(map.reshape([batch * rows, columns, inputs]));
+        let taps = product(shifts.apart.clone().unsqueeze::<3>(), map.reshape([batch * rows, columns, inputs]));
         let taps = taps.reshape([batch * rows * columns, TAPS * inputs]);
         let kernels = self.weight.val().permute([2, 3, 1, 0]).reshape([TAPS, TAPS * inputs, outputs]);
         let mixed = (0..TAPS).map(|row| {
             let kernel = kernels.clone().narrow(0, row, 1).squeeze_dim::<2>(0);
-            taps.clone().matmul(kernel).reshape([batch, rows, columns * outputs])
+            product(taps.clone(), kernel).reshape([batch, rows, columns * outputs])
         });
         let mixed = Tensor::cat(mixed.collect(), 1);
-        shifts.together.clone().unsqueeze::<3>().matmul(mixed).reshape([batch, rows, columns, outputs])
+        product(shifts.together.clone().unsqueeze::<3>(), mixed).reshape([batch, rows, columns, outputs])
     }
 }
 

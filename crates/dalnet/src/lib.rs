@@ -15,6 +15,8 @@ pub mod cosine;
 pub mod crf;
 pub mod encoder;
 pub mod energy;
+#[cfg(feature = "gpu")]
+mod gpu;
 pub mod head;
 mod host;
 pub mod label;
@@ -25,6 +27,7 @@ pub mod objective;
 pub mod patch_contrast;
 pub mod pixels;
 pub mod prediction;
+mod product;
 pub mod pseudo_label;
 pub mod refine;
 pub mod resize;

@@ -7,6 +7,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use crate::product::product;
+
 /// The interpolation kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -58,16 +60,13 @@ impl Resize {
             rows
         } else {
             let columns = self.matrix(from_width, width, &device).transpose();
-            rows.reshape([batch * channels * from_height, from_width]).matmul(columns).reshape([
-                batch * channels,
-                from_height,
-                width,
-            ])
+            let rows = rows.reshape([batch * channels * from_height, from_width]);
+            product(rows, columns).reshape([batch * channels, from_height, width])
         };
         let rows = if from_height == height {
             rows
         } else {
-            self.matrix(from_height, height, &device).unsqueeze::<3>().matmul(rows)
+            product(self.matrix(from_height, height, &device).unsqueeze::<3>(), rows)
         };
         rows.reshape([batch, channels, height, width])
     }

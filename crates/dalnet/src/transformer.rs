@@ -7,6 +7,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
 use crate::activation::Activation;
+use crate::product::{linear, product};
 
 mod host;
 
@@ -110,17 +111,17 @@ impl Attention {
     fn forward(&self, tokens: Tensor<3>, mask: Option<Tensor<2>>) -> (Tensor<3>, Tensor<4>) {
         let [batch, count, dim] = tokens.dims();
         let width = dim / self.heads;
-        let qkv = self.qkv.forward(tokens).reshape([batch, count, 3, self.heads, width]).permute([2, 0, 3, 1, 4]);
+        let qkv = linear(&self.qkv, tokens).reshape([batch, count, 3, self.heads, width]).permute([2, 0, 3, 1, 4]);
         let part = |index: usize| qkv.clone().narrow(0, index, 1).squeeze_dim::<4>(0);
         let query = part(0) * (width as f64).powf(-0.5);
-        let logits = query.matmul(part(1).transpose());
+        let logits = product(query, part(1).transpose());
         let logits = match mask {
             Some(mask) => logits + mask.unsqueeze(),
             None => logits,
         };
         let weights = softmax(logits, 3);
-        let mixed = weights.clone().matmul(part(2));
-        (self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, count, dim])), weights)
+        let mixed = product(weights.clone(), part(2));
+        (linear(&self.proj, mixed.swap_dims(1, 2).reshape([batch, count, dim])), weights)
     }
 }
 
@@ -134,6 +135,6 @@ struct Mlp {
 
 impl Mlp {
     fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(self.activation.forward(self.fc1.forward(tokens)))
+        linear(&self.fc2, self.activation.forward(linear(&self.fc1, tokens)))
     }
 }
