@@ -18,11 +18,14 @@ use kernel::{ROWS, UNITS, product_kernel};
 const COLUMNS: [usize; 4] = [1, 2, 3, 6];
 /// Values of a row of the left factor that are read at once.
 const VECTOR: usize = 4;
+/// Groups of units that WebGPU starts along an axis at most.
+const LONGEST_GRID: usize = 65_535;
 /// Axes of the kernel's operands: two of batches, rows, columns.
 const AXES: usize = 4;
 
 /// `lhs · rhs` of the last two axes, the axes before them broadcast; `None` where burn's own kernel is the only one: on
-/// the host, with autodiff, of other numbers than `f32`, of more than four axes, of nothing.
+/// the host, with autodiff, of other numbers than `f32`, of more than four axes, of nothing, of what is
+/// too large for one launch.
 pub(crate) fn product<const D: usize>(lhs: &Tensor<D>, rhs: &Tensor<D>) -> Option<Tensor<D>> {
     let on_gpu = |tensor: &Tensor<D>| tensor.clone().try_into_primitive::<CubeBackend>().ok();
     let (lhs, rhs) = (on_gpu(lhs)?, on_gpu(rhs)?);
@@ -31,8 +34,8 @@ pub(crate) fn product<const D: usize>(lhs: &Tensor<D>, rhs: &Tensor<D>) -> Optio
         return None;
     }
     let mut shape = left.shape;
-    for axis in 0..2 {
-        shape[axis] = match (left.shape[axis], right.shape[axis]) {
+    for (matrices, others) in shape.iter_mut().zip(right.shape).take(2) {
+        *matrices = match (*matrices, others) {
             (one, other) if one == other => one,
             (1, other) => other,
             (one, 1) => one,
@@ -40,7 +43,8 @@ pub(crate) fn product<const D: usize>(lhs: &Tensor<D>, rhs: &Tensor<D>) -> Optio
         };
     }
     shape[3] = right.shape[3];
-    if shape.contains(&0) {
+    let [outer, inner, rows, columns] = shape;
+    if shape.contains(&0) || outer * inner * rows.div_ceil(ROWS) > LONGEST_GRID || columns > LONGEST_GRID {
         return None;
     }
     let result = Shape::from(shape[AXES - D..].to_vec());
@@ -100,13 +104,12 @@ impl Operand {
 
 fn launch(
     lhs: CubeTensor,
-    left: Operand,
+    mut left: Operand,
     rhs: CubeTensor,
     right: Operand,
     output: &CubeTensor,
     mut shape: [usize; AXES],
 ) {
-    let mut left = left;
     // One tall product wastes fewer rows than many low ones.
     if right.shape[..2] == [1, 1]
         && let Some(flattened) = left.flattened()
