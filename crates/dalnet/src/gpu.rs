@@ -192,6 +192,8 @@ mod tests {
         assert!(product(&of(&Device::flex(), [2, 3]), &of(&Device::flex(), [3, 2])).is_none());
         assert!(product(&of(&gpu.clone().autodiff(), [2, 3]), &of(&gpu.clone().autodiff(), [3, 2])).is_none());
         assert!(product(&of(&gpu, [2, 3]), &of(&gpu, [2, 3])).is_none());
+        // More groups of units than one launch starts.
+        assert!(product(&of(&gpu, [8 * LONGEST_GRID + 1, 1]), &of(&gpu, [1, 1])).is_none());
         let five = Tensor::<5>::ones([1; 5], &gpu);
         assert!(product(&five, &five).is_none());
     }
