@@ -12,7 +12,7 @@ const engine = at('src/engine/dalnet_web_bg.wasm');
 if (!existsSync(engine)) throw new Error(`${engine} is missing: build the engine first with \`cargo xtask site\``);
 
 rmSync(at('dist'), { recursive: true, force: true });
-execFileSync('tsc', ['-p', at('.')], { stdio: 'inherit' });
+execFileSync(process.execPath, [at('../node_modules/typescript/bin/tsc'), '-p', at('.')], { stdio: 'inherit' });
 cpSync(at('src/engine'), at('dist/engine'), { recursive: true });
 for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(at(`../../${licence}`), at(`dist/${licence}`));
 
