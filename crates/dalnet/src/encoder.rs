@@ -12,7 +12,7 @@ use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 
 use crate::activation::Activation;
-use crate::product::product;
+use crate::product::{biased, product};
 use crate::resize::{Kernel, Resize};
 use crate::transformer::{Block, BlockConfig};
 
@@ -152,11 +152,7 @@ impl PatchEmbed {
         let values = channels * side * side;
         let patches = patches.reshape([batch * rows * columns, values]);
         let tokens = product(patches, weight.reshape([dim, values]).transpose()).reshape([batch, rows * columns, dim]);
-        let tokens = match &self.proj.bias {
-            Some(bias) => tokens + bias.val().unsqueeze(),
-            None => tokens,
-        };
-        (tokens, [rows, columns])
+        (biased(tokens, self.proj.bias.as_ref()), [rows, columns])
     }
 }
 
