@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, DeviceType, Gradients, Tensor, TensorData};
@@ -40,6 +40,14 @@ pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// The folder `tests` of this checkout, as cargo names it when it starts a test: several checkouts may share a build.
+///
+/// # Panics
+/// When cargo did not start the test.
+pub fn folder() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR").expect("tests are started by cargo test").into()
+}
+
 /// Reference values from `tests/fixtures`.
 #[derive(Debug)]
 pub struct Fixture {
@@ -53,7 +61,7 @@ impl Fixture {
     /// # Panics
     /// When it cannot be read.
     pub fn open(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("{name}.safetensors"));
+        let path = folder().join("fixtures").join(format!("{name}.safetensors"));
         match read_safetensors_file(&path) {
             Ok((tensors, metadata)) => Self { tensors, metadata },
             Err(error) => panic!("{error}"),

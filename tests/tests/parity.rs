@@ -26,7 +26,7 @@ const SMALL_SIDE: usize = 160;
 const CAT: usize = 8;
 
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    dalnet_tests::folder().join("..")
 }
 
 fn fixture() -> PathBuf {

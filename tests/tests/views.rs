@@ -21,12 +21,12 @@ const LONG_SIDE: usize = 160;
 const TEXT_DIM: usize = 8;
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+    dalnet_tests::folder().join("fixtures")
 }
 
 /// The text of a manifest and the file of weights that it names.
 fn random_model() -> Result<(String, Vec<u8>), Box<dyn Error>> {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/public/model/manifest.json");
+    let shipped = dalnet_tests::folder().join("../web/public/model/manifest.json");
     let mut manifest = Manifest::from_json(&fs::read_to_string(shipped)?)?;
     let encoder = EncoderConfig::new(16, 24, 2).with_depth(3).with_pretrained_grid(4);
     manifest.spec.architecture = DalNetConfig::new(encoder, 3)

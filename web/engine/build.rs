@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../public/model");
+    let folder = Path::new("../public/model");
     println!("cargo::rerun-if-changed={}", folder.display());
-    let weights = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let weights = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     // Without a shipped model only the tests do not build, and say which variable is missing.
     if let Some(weights) = { weights }.find(|path| path.extension().is_some_and(|end| end == "safetensors")) {
-        println!("cargo::rustc-env=DALNET_SHIPPED_WEIGHTS={}", weights.display());
+        println!("cargo::rustc-env=DALNET_SHIPPED_WEIGHTS=../{}", weights.display());
     }
 }

@@ -25,13 +25,12 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout that this program was built from, and asks cargo where it builds.
+    /// Finds the checkout that cargo started this program in, and asks cargo where it builds.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .nth(2)
-            .context("crates/xtask has no grandparent folder")?
-            .to_path_buf();
+        // Not when it was compiled: several checkouts may share a build.
+        let package = env::var_os("CARGO_MANIFEST_DIR").context("cargo did not start this; run cargo xtask")?;
+        let root =
+            Path::new(&package).ancestors().nth(2).context("crates/xtask has no grandparent folder")?.to_path_buf();
         let metadata =
             Tool::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&root).output()?;
         let metadata: serde_json::Value =

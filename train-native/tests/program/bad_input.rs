@@ -34,8 +34,8 @@ fn recipes() {
         &mut tree.train(&[("--set", "objective.local.positive=most")]),
         &["--set objective.local.positive", "`cam`"],
     );
-    let coco = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/dalnet-text/assets/coco.safetensors");
-    refused(&mut tree.train(&[("--text", coco)]), &["coco.safetensors", "toothbrush", "train-native embed"]);
+    let coco = Path::new("../crates/dalnet-text/assets/coco.safetensors").canonicalize().unwrap().display().to_string();
+    refused(&mut tree.train(&[("--text", &coco)]), &["coco.safetensors", "toothbrush", "train-native embed"]);
     refused(&mut tree.train(&[("--text", &tree.path("no").display().to_string())]), &["no", "cannot be read"]);
     assert_nothing_written(&tree);
 }
