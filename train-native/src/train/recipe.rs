@@ -65,7 +65,7 @@ impl Recipe {
             Preset::Tiny => Self::tiny(depth, 600),
             Preset::Shapes => Self::shapes(depth),
         };
-        recipe.align(form);
+        recipe.align(form, preset);
         recipe
     }
 
@@ -149,7 +149,7 @@ impl Recipe {
         }
     }
 
-    fn align(&mut self, form: AlignmentForm) {
+    fn align(&mut self, form: AlignmentForm, preset: Preset) {
         if form == AlignmentForm::Paper {
             return;
         }
@@ -169,9 +169,12 @@ impl Recipe {
             cross_contrast: true,
         };
         objective.object.background = 0.25;
-        for term in [Term::Im, Term::Ex] {
+        // On photos 0.2 for LEA, too, takes 2 to 3 points of mIoU from the CAM for a point of nearest text; shapes lose
+        // nothing by it.
+        let local = if preset == Preset::Shapes { 0.2 } else { 0.05 };
+        for (term, weight) in [(Term::Im, 0.2), (Term::Ex, local)] {
             if let Some(schedule) = objective.terms.get_mut(&term) {
-                schedule.weight = 0.2;
+                schedule.weight = weight;
             }
         }
     }
