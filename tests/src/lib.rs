@@ -48,6 +48,14 @@ pub fn folder() -> PathBuf {
     env::var_os("CARGO_MANIFEST_DIR").expect("tests are started by cargo test").into()
 }
 
+/// Where `tests/fixtures/NAME.safetensors` is.
+///
+/// # Panics
+/// When cargo did not start the test.
+pub fn fixture(name: &str) -> PathBuf {
+    folder().join("fixtures").join(format!("{name}.safetensors"))
+}
+
 /// Reference values from `tests/fixtures`.
 #[derive(Debug)]
 pub struct Fixture {
@@ -61,8 +69,7 @@ impl Fixture {
     /// # Panics
     /// When it cannot be read.
     pub fn open(name: &str) -> Self {
-        let path = folder().join("fixtures").join(format!("{name}.safetensors"));
-        match read_safetensors_file(&path) {
+        match read_safetensors_file(&fixture(name)) {
             Ok((tensors, metadata)) => Self { tensors, metadata },
             Err(error) => panic!("{error}"),
         }

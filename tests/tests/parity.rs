@@ -14,7 +14,7 @@ use dalnet::head::HeadConfig;
 use dalnet_assets::{Manifest, Map, Precision, tensors_of, write_model};
 use dalnet_data::decode_file;
 use dalnet_engine::{Model, Options, Picture, Segmentation, Segmenter};
-use dalnet_tests::devices;
+use dalnet_tests::{devices, fixture, folder};
 use image::{DynamicImage, imageops::FilterType};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
@@ -26,18 +26,14 @@ const SMALL_SIDE: usize = 160;
 const CAT: usize = 8;
 
 fn repository() -> PathBuf {
-    dalnet_tests::folder().join("..")
-}
-
-fn fixture() -> PathBuf {
-    repository().join("tests/fixtures/parity.safetensors")
+    folder().join("..")
 }
 
 /// RGBA with its `[height, width]`.
 type Photo = (Vec<u8>, [usize; 2]);
 
 fn stored_photo() -> Result<Photo, Box<dyn Error>> {
-    let bytes = fs::read(fixture())?;
+    let bytes = fs::read(fixture("parity"))?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let rgba = tensors.tensor("rgba")?;
     Ok((rgba.data().to_vec(), [rgba.shape()[0], rgba.shape()[1]]))
@@ -87,9 +83,9 @@ fn native_label_map() -> Result<(), Box<dyn Error>> {
             ("rgba", TensorView::new(Dtype::U8, vec![height, width, 4], &photo.0)?),
             ("labels", TensorView::new(Dtype::U8, vec![height, width], &labels)?),
         ]);
-        fs::write(fixture(), serialize(views, None)?)?;
+        fs::write(fixture("parity"), serialize(views, None)?)?;
     }
-    let bytes = fs::read(fixture())?;
+    let bytes = fs::read(fixture("parity"))?;
     let share = share_of_equal(&labels, SafeTensors::deserialize(&bytes)?.tensor("labels")?.data());
     // Processors differ in the order of their sums: a border pixel may tip over.
     assert!(share >= 0.999, "{:.3} % equal; set DALNET_UPDATE=1 if the model is new", 100.0 * share);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 use dalnet::alignment::{AlignmentConfig, TextSide};
@@ -14,19 +14,16 @@ use dalnet::head::HeadConfig;
 use dalnet::{DalNetConfig, EncoderConfig};
 use dalnet_assets::{Input, Manifest, Precision, tensors_of, write_model};
 use dalnet_engine::{Encoding, Map, Model, Options, Picture, Segmenter};
+use dalnet_tests::{fixture, folder};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 /// Wide enough for several patches, small enough for a slow device.
 const LONG_SIDE: usize = 160;
 const TEXT_DIM: usize = 8;
 
-fn fixtures() -> PathBuf {
-    dalnet_tests::folder().join("fixtures")
-}
-
 /// The text of a manifest and the file of weights that it names.
 fn random_model() -> Result<(String, Vec<u8>), Box<dyn Error>> {
-    let shipped = dalnet_tests::folder().join("../web/public/model/manifest.json");
+    let shipped = folder().join("../web/public/model/manifest.json");
     let mut manifest = Manifest::from_json(&fs::read_to_string(shipped)?)?;
     let encoder = EncoderConfig::new(16, 24, 2).with_depth(3).with_pretrained_grid(4);
     manifest.spec.architecture = DalNetConfig::new(encoder, 3)
@@ -54,7 +51,7 @@ fn random_model() -> Result<(String, Vec<u8>), Box<dyn Error>> {
 }
 
 fn encode(manifest: &str, weights: &[u8]) -> Result<Encoding, Box<dyn Error>> {
-    let parity = fs::read(fixtures().join("parity.safetensors"))?;
+    let parity = fs::read(fixture("parity"))?;
     let parity = SafeTensors::deserialize(&parity)?;
     let photo = parity.tensor("rgba")?;
     let model = Model::from_verified_bytes(Manifest::from_json(manifest)?, &[weights])?;
@@ -93,7 +90,7 @@ fn views(encoding: &Encoding) -> Result<Vec<Stored>, Box<dyn Error>> {
 
 #[test]
 fn native_views() -> Result<(), Box<dyn Error>> {
-    let path = fixtures().join("views.safetensors");
+    let path = fixture("views");
     if env::var_os("DALNET_UPDATE").is_some() {
         let (manifest, weights) = random_model()?;
         let mut stored = views(&encode(&manifest, &weights)?)?;
